@@ -1,0 +1,1 @@
+"""Winner-takes-all sparse autoencoders: the functions that the workflow calls."""

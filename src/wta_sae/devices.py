@@ -1,0 +1,28 @@
+"""Where tensors live and in which precision, and what makes a run repeatable."""
+
+import random
+
+import numpy as np
+import torch
+
+from wta_sae.errors import UserError
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+
+
+def best_device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def dtype_named(name: str) -> torch.dtype:
+    if name not in DTYPES:
+        raise UserError(f"dtype {name!r} is unknown; use one of: {', '.join(DTYPES)}")
+    return DTYPES[name]
+
+
+def make_repeatable(seed: int) -> None:
+    """Seeds every generator and asks torch for deterministic kernels: the same seed on the same machine gives the same bits."""
+    random.seed(seed)
+    np.random.seed(seed)
+    torch.manual_seed(seed)
+    torch.use_deterministic_algorithms(True, warn_only=True)

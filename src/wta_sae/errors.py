@@ -1,0 +1,5 @@
+"""The one exception that a user is meant to read."""
+
+
+class UserError(Exception):
+    """Bad input: one line that names the key, file or value, and what would be right. The command line prints it and exits with 1."""

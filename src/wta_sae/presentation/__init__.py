@@ -1,0 +1,1 @@
+"""Figures, tables and numbers of the paper, from one tidy table of metrics."""

@@ -1,0 +1,46 @@
+"""Progress bars: live in a terminal, one line every few seconds in a log file."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from tqdm import tqdm
+
+SECONDS_BETWEEN_LINES = 5.0
+T = TypeVar("T")
+
+
+class _WholeLines:
+    """A log file's view of tqdm: each refresh becomes a line of its own instead of overwriting the last."""
+
+    def write(self, text: str) -> None:
+        text = text.replace("\r", "").strip()
+        if text:
+            sys.stderr.write(text + "\n")
+
+    def flush(self) -> None:
+        sys.stderr.flush()
+
+
+def progress_bar(description: str, total: int, unit: str) -> tqdm:
+    if sys.stderr.isatty():
+        return tqdm(desc=description, total=total, unit=unit, unit_scale=True, dynamic_ncols=True)
+    return tqdm(
+        desc=description,
+        total=total,
+        unit=unit,
+        unit_scale=True,
+        file=_WholeLines(),
+        mininterval=SECONDS_BETWEEN_LINES,
+        maxinterval=2 * SECONDS_BETWEEN_LINES,
+        ascii=True,
+        bar_format="{desc}: {n_fmt}/{total_fmt} [{elapsed}<{remaining}, {rate_fmt}]",
+    )
+
+
+def progress(items: Iterable[T], description: str, total: int, unit: str) -> Iterator[T]:
+    """Yields the items and counts them on a bar."""
+    with progress_bar(description, total, unit) as bar:
+        for item in items:
+            yield item
+            bar.update()

@@ -1,0 +1,140 @@
+"""The inference form of a sparse autoencoder (SAE): weights, an inference rule, and the SAELens directory it is kept in.
+
+Shape suffixes: D model width, F latents; `...` any leading dimensions (tokens, or sequences and positions).
+
+What an SAE does at inference never depends on the batch it is given, except under the rule `released`, by its definition.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from wta_sae.errors import UserError
+from wta_sae.files import read_json, read_tensors, replacing, write_json, write_tensors
+from wta_sae.selection import above_threshold, top_k, winners_per_sequence
+
+CONFIG_FILE, WEIGHTS_FILE, THRESHOLDS_FILE = "cfg.json", "sae_weights.safetensors", "thresholds.safetensors"
+SAELENS_VERSION = "6.54.12"  # the release whose format this is; SAELens wants to see one of 6.0.0 or later
+
+
+@dataclass(frozen=True)
+class SAE:
+    """Weights, and the rule that reads them out.
+
+    inference: `topk` (each token's k largest), `threshold`, `described`, `per_latent` (strictly above `threshold`, a scalar or (F)),
+    `released` (winners per sequence at `rate`; wants (sequences, positions, D) input), `relu` (all positive ones).
+    """
+
+    W_enc_DF: Tensor
+    b_enc_F: Tensor
+    W_dec_FD: Tensor
+    b_dec_D: Tensor
+    inference: str
+    k: int | None = None
+    threshold: Tensor | None = None
+    rate: float | None = None
+    subtract_b_dec: bool = True  # SAELens' apply_b_dec_to_input
+
+    def pre_activations(self, x: Tensor) -> Tensor:
+        """ReLU((x - b_dec) W_enc + b_enc), (..., D) -> (..., F)."""
+        centred = x - self.b_dec_D if self.subtract_b_dec else x
+        return torch.relu(centred @ self.W_enc_DF + self.b_enc_F)
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Latent activations, (..., D) -> (..., F)."""
+        pre = self.pre_activations(x)
+        match self.inference:
+            case "topk":
+                return top_k(pre, self.k)
+            case "released":
+                return winners_per_sequence(pre, self.rate)
+            case "relu":
+                return pre
+            case _:
+                return above_threshold(pre, self.threshold)
+
+    def decode(self, acts: Tensor) -> Tensor:
+        """Reconstruction, (..., F) -> (..., D)."""
+        return acts @ self.W_dec_FD + self.b_dec_D
+
+    def rescaled(self, scale: float) -> "SAE":
+        """The SAE of activations that are `scale` times as large: encode(scale * x) of it is scale * encode(x) of this one."""
+        threshold = None if self.threshold is None else self.threshold * scale
+        return replace(self, b_enc_F=self.b_enc_F * scale, b_dec_D=self.b_dec_D * scale, threshold=threshold)
+
+    def to(self, device: torch.device) -> "SAE":
+        moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        return replace(self, **moved)
+
+
+def save_sae(directory: Path, sae: SAE, thresholds: dict[str, Tensor], metadata: dict[str, Any]) -> None:
+    """Writes a directory that `sae_lens.SAE.load_from_disk` loads, with the thresholds of every inference rule beside it.
+
+    thresholds: inference rule -> scalar or (F); empty for a TopK SAE. SAELens' format has room for one: that of `sae.inference`.
+    metadata: what trained the SAE; keys as in SAELens where it has them (model_name, hook_name, context_size, ...).
+    """
+    width, latents = sae.W_enc_DF.shape
+    weights = {"W_enc": sae.W_enc_DF, "b_enc": sae.b_enc_F, "W_dec": sae.W_dec_FD, "b_dec": sae.b_dec_D}
+    config = {
+        "architecture": "topk" if sae.inference == "topk" else "jumprelu",
+        "d_in": width,
+        "d_sae": latents,
+        "dtype": "float32",
+        "device": "cpu",
+        "apply_b_dec_to_input": sae.subtract_b_dec,
+        "normalize_activations": "none",
+        "reshape_activations": "none",
+        "metadata": {"sae_lens_version": SAELENS_VERSION, "inference": sae.inference, **metadata},
+    }
+    if sae.inference == "topk":
+        config |= {"k": sae.k, "rescale_acts_by_decoder_norm": False}
+    else:
+        weights["threshold"] = sae.threshold.expand(latents)
+    with replacing(directory) as temporary:
+        write_json(temporary / CONFIG_FILE, config)
+        write_tensors(temporary / WEIGHTS_FILE, {name: tensor.float() for name, tensor in weights.items()})
+        write_tensors(temporary / THRESHOLDS_FILE, {rule: value.float() for rule, value in thresholds.items()})
+
+
+def load_sae(directory: Path, inference: str | None = None) -> SAE:
+    """Reads an SAELens directory, one of ours or not, to be read out by `inference` (its own rule unless told).
+
+    Raises UserError where the directory is not an SAE or holds nothing for that rule.
+    """
+    directory = Path(directory)
+    config = read_json(directory / CONFIG_FILE)
+    weights, _ = read_tensors(directory / WEIGHTS_FILE)
+    native = {"topk": "topk", "jumprelu": "threshold", "standard": "relu"}
+    architecture = config.get("architecture")
+    if architecture not in native:
+        raise UserError(
+            f"{directory / CONFIG_FILE}: architecture {architecture!r} is not supported; use one of: {', '.join(native)}"
+        )
+    if config.get("normalize_activations", "none") != "none" or config.get("rescale_acts_by_decoder_norm", False):
+        raise UserError(
+            f"{directory / CONFIG_FILE}: fold normalize_activations and rescale_acts_by_decoder_norm into the weights first"
+        )
+    metadata = config.get("metadata", {})
+    own_rule = metadata.get("inference", native[architecture])
+    thresholds = {own_rule: weights["threshold"]} if "threshold" in weights else {}
+    if (directory / THRESHOLDS_FILE).exists():
+        thresholds |= read_tensors(directory / THRESHOLDS_FILE)[0]
+    rates = metadata.get("rates")
+    available = {own_rule, *thresholds} | ({"released"} if rates else set())
+    inference = inference or own_rule
+    if inference not in available:
+        raise UserError(f"{directory}: no inference rule {inference!r}; this SAE has: {', '.join(sorted(available))}")
+    return SAE(
+        W_enc_DF=weights["W_enc"],
+        b_enc_F=weights["b_enc"],
+        W_dec_FD=weights["W_dec"],
+        b_dec_D=weights["b_dec"],
+        inference=inference,
+        k=config.get("k"),
+        threshold=thresholds.get(inference),
+        rate=max(rates) if rates else None,
+        subtract_b_dec=config.get("apply_b_dec_to_input", True),
+    )

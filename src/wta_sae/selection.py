@@ -1,0 +1,62 @@
+"""Which activations survive: pure functions from pre-activations to sparse activations.
+
+Shape suffixes: B tokens of a batch, F latents, S sequences, L positions of a sequence; `...` any leading dimensions.
+
+Every function takes pre-activations after the ReLU (none negative) and returns them with the losers set to zero. Zeros are never
+selected, so fewer than k survive where fewer than k are positive.
+"""
+
+import torch
+from torch import Tensor
+
+
+def top_k(pre: Tensor, k: int) -> Tensor:
+    """Keeps each token's k largest activations, (..., F) -> (..., F). Ties at the cut: exactly k are kept.
+
+    Source: paper eq. 1; Gao et al. 2024.
+    """
+    values, latents = pre.topk(k, dim=-1, sorted=False)
+    return torch.zeros_like(pre).scatter_(-1, latents, values)
+
+
+def batch_top_k(pre_BF: Tensor, k: int) -> Tensor:
+    """Keeps the k * B largest activations of the whole batch. Ties at the cut: exactly k * B are kept.
+
+    Source: paper eq. 3; Bussmann et al. 2024.
+    """
+    flat = pre_BF.flatten()
+    values, indices = flat.topk(k * pre_BF.shape[0], sorted=False)
+    return torch.zeros_like(flat).scatter_(0, indices, values).view_as(pre_BF)
+
+
+def winners_take_all(pre_BF: Tensor, winners: int) -> Tensor:
+    """Keeps each latent's `winners` largest activations over the batch. Ties at the cut are all kept.
+
+    Source: paper section 3.1, step 3; the ties as in the authors' released code.
+    """
+    cut_F = pre_BF.topk(winners, dim=0).values[-1]
+    return torch.where(pre_BF >= cut_F, pre_BF, 0)
+
+
+def winners_per_latent(rate: float, tokens: int) -> int:
+    """max(1, floor(tokens * rate)): the winners of each latent among `tokens` tokens (paper section 3.1, step 1)."""
+    return max(1, int(tokens * rate))
+
+
+def above_threshold(pre: Tensor, threshold: Tensor) -> Tensor:
+    """Keeps activations strictly above a threshold: a scalar for all latents, or one a latent (F).
+
+    Source: JumpReLU, paper eq. 2; the inference form of BatchTopK (section 2.4) and of WTA (section 3.1).
+    """
+    return torch.where(pre > threshold, pre, 0)
+
+
+def winners_per_sequence(pre_SLF: Tensor, rate: float) -> Tensor:
+    """Each latent's winners along the tokens of each sequence; their number follows from the number of SEQUENCES, S.
+
+    What the released evaluation of the paper does in place of the threshold that its text describes: k = max(1, floor(S * rate)),
+    so that at k = 1 a latent fires once a sequence whatever it was trained for. Depends on the batch, by its definition.
+    """
+    winners = winners_per_latent(rate, pre_SLF.shape[0])
+    cut_S1F = pre_SLF.topk(winners, dim=1).values[:, -1:]
+    return torch.where(pre_SLF >= cut_S1F, pre_SLF, 0)

@@ -1,0 +1,1 @@
+"""Documents, tokens and labelled texts."""
