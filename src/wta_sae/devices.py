@@ -21,7 +21,7 @@ def dtype_named(name: str) -> torch.dtype:
 
 
 def make_repeatable(seed: int) -> None:
-    """Seeds every generator and asks torch for deterministic kernels: the same seed on the same machine gives the same bits."""
+    """Seeds every generator and asks for deterministic kernels: same seed, same machine, same bits."""
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

@@ -2,4 +2,7 @@
 
 
 class UserError(Exception):
-    """Bad input: one line that names the key, file or value, and what would be right. The command line prints it and exits with 1."""
+    """Bad input: one line that names the key, file or value, and what would be right.
+
+    The command line prints that line alone and exits with 1.
+    """

@@ -19,7 +19,7 @@ from wta_sae.errors import UserError
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` (a file or a directory) that takes its place when the block ends well, and goes when it fails.
+    """A temporary path beside `path` (a file or a directory): it takes its place when the block ends well, else it goes.
 
     Raises UserError where the folder cannot be written.
     """
@@ -33,9 +33,7 @@ def replacing(path: Path) -> Iterator[Path]:
             _remove(path)
         temporary.replace(path)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise UserError(
-            f"{error.filename or path}: cannot be written ({error.strerror}); make the folder writable"
-        ) from error
+        raise UserError(f"{error.filename or path}: cannot be written ({error.strerror}); make the folder writable") from error
     except OSError as error:
         raise UserError(
             f"{path}: writing failed ({error.strerror or error}); free disk space or choose another folder"
@@ -47,7 +45,7 @@ def replacing(path: Path) -> Iterator[Path]:
 def _remove(path: Path) -> None:
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
-    else:
+    elif path.parent.is_dir():
         path.unlink(missing_ok=True)
 
 

@@ -2,8 +2,8 @@
 
 Shape suffixes: B sequences, L positions, D model width, V vocabulary.
 
-The residual stream "after block L" is the output of the model's L-th transformer block, counted from 0: TransformerLens'
-`blocks.L.hook_resid_post`.
+The residual stream "after block L" is the output of the model's L-th transformer block, counted from 0
+(TransformerLens' `blocks.L.hook_resid_post`).
 """
 
 from collections.abc import Iterator
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
@@ -71,6 +72,14 @@ class LanguageModel:
     def hook_name(self) -> str:
         return f"blocks.{self.layer}.hook_resid_post"
 
+    def check_context(self, length: int) -> None:
+        """Raises UserError where contexts of `length` tokens are longer than the model's."""
+        longest = getattr(self.model.config, "max_position_embeddings", None)
+        if longest is not None and length > longest:
+            raise UserError(
+                f"text.context_length: {length} is beyond the {longest} positions of {self.source}; use {longest} or less"
+            )
+
     def valid(self, tokens_BL: Tensor) -> Tensor:
         """Where a token is no special one, (B, L) bool."""
         return ~torch.isin(tokens_BL, torch.tensor(self.special_ids, device=tokens_BL.device))
@@ -98,7 +107,7 @@ class LanguageModel:
 
     @torch.no_grad()
     def logits_from(self, residual_BLD: Tensor) -> Tensor:
-        """Next-token logits of the rest of the model, (B, L, D) -> (B, L, V) float32; the blocks up to `layer` do not run."""
+        """Next-token logits of the model's rest, (B, L, D) -> (B, L, V) float32; the blocks up to `layer` do not run."""
         residual_BLD = residual_BLD.to(self.model.dtype)
         with _starting_after(self.model, self.layer, residual_BLD):
             # The embeddings only lend their shape: what enters block layer + 1 is the residual alone.
@@ -106,13 +115,11 @@ class LanguageModel:
 
 
 def _blocks(model: PreTrainedModel) -> nn.ModuleList:
-    """The transformer blocks: the one module list as long as the config says (GPT-NeoX's layers, GPT-2's h, Llama's layers)."""
+    """The transformer blocks: the one module list of the depth that the config names (`layers`, GPT-2's `h`)."""
     depth = model.config.num_hidden_layers
     lists = [m for m in model.base_model.children() if isinstance(m, nn.ModuleList) and len(m) == depth]
     if len(lists) != 1:
-        raise UserError(
-            f"language_model: {type(model).__name__} is not supported; its transformer blocks were not found"
-        )
+        raise UserError(f"language_model: {type(model).__name__} is not supported; its transformer blocks were not found")
     return lists[0]
 
 
@@ -131,9 +138,7 @@ def _starting_after(model: PreTrainedModel, layer: int, residual_BLD: Tensor) ->
             blocks[index] = original
 
 
-def load_language_model(
-    directory: Path, layer: int, device: torch.device, dtype: torch.dtype = torch.float32
-) -> LanguageModel:
+def load_language_model(directory: Path, layer: int, device: torch.device, dtype: torch.dtype = torch.float32) -> LanguageModel:
     """Loads a local transformers directory; never the network, never remote code, never pickle.
 
     Raises UserError for a missing directory, weights or tokenizer, and for a layer beyond the model.
@@ -148,7 +153,7 @@ def load_language_model(
         model = AutoModelForCausalLM.from_pretrained(
             directory, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
         )
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         raise UserError(f"{directory}: not a loadable causal language model ({_first_line(error)})") from error
     depth = model.config.num_hidden_layers
     if not 0 <= layer < depth:
@@ -157,15 +162,11 @@ def load_language_model(
     return as_language_model(model, tokenizer, layer, str(directory))
 
 
-def as_language_model(
-    model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, layer: int, source: str
-) -> LanguageModel:
+def as_language_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, layer: int, source: str) -> LanguageModel:
     """Wraps a loaded model, with the special tokens that SAEBench (through TransformerLens) would use for it."""
     bos = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
     if bos is None:
-        raise UserError(
-            f"{source}: the tokenizer has neither a bos nor an eos token; name one in tokenizer_config.json"
-        )
+        raise UserError(f"{source}: the tokenizer has neither a bos nor an eos token; name one in tokenizer_config.json")
     eos = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else bos
     pad = tokenizer.pad_token_id
     if pad is None:
@@ -178,9 +179,7 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
     """Loads a local fast tokenizer. Raises UserError where there is none."""
     directory = Path(directory)
     if not (directory / "tokenizer.json").is_file():
-        raise UserError(
-            f"{directory}: no tokenizer (tokenizer.json is missing); save one there with tokenizer.save_pretrained"
-        )
+        raise UserError(f"{directory}: no tokenizer (tokenizer.json is missing); save one there with tokenizer.save_pretrained")
     try:
         return AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # the tokenizers library raises bare Exception for a damaged file

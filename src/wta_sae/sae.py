@@ -1,22 +1,25 @@
-"""The inference form of a sparse autoencoder (SAE): weights, an inference rule, and the SAELens directory it is kept in.
+"""The inference form of a sparse autoencoder (SAE): weights, an inference rule, and its SAELens directory.
 
 Shape suffixes: D model width, F latents; `...` any leading dimensions (tokens, or sequences and positions).
 
-What an SAE does at inference never depends on the batch it is given, except under the rule `released`, by its definition.
+What an SAE does at inference never depends on the batch that it is given, except under the rule `released`, by its
+definition.
 """
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 from torch import Tensor
 
 from wta_sae.errors import UserError
-from wta_sae.files import read_json, read_tensors, replacing, write_json, write_tensors
+from wta_sae.files import read_json, read_tensors, replacing, write_json, write_tensors, write_text
 from wta_sae.selection import above_threshold, top_k, winners_per_sequence
 
-CONFIG_FILE, WEIGHTS_FILE, THRESHOLDS_FILE = "cfg.json", "sae_weights.safetensors", "thresholds.safetensors"
+CONFIG_FILE, WEIGHTS_FILE = "cfg.json", "sae_weights.safetensors"
+THRESHOLDS_FILE, CURVE_FILE = "thresholds.safetensors", "training.csv"
 SAELENS_VERSION = "6.54.12"  # the release whose format this is; SAELens wants to see one of 6.0.0 or later
 
 
@@ -24,8 +27,11 @@ SAELENS_VERSION = "6.54.12"  # the release whose format this is; SAELens wants t
 class SAE:
     """Weights, and the rule that reads them out.
 
-    inference: `topk` (each token's k largest), `threshold`, `described`, `per_latent` (strictly above `threshold`, a scalar or (F)),
-    `released` (winners per sequence at `rate`; wants (sequences, positions, D) input), `relu` (all positive ones).
+    inference:
+        `topk`: each token's k largest;
+        `threshold`, `described`, `per_latent`: strictly above `threshold`, a scalar or (F);
+        `released`: winners per sequence at `rate`; wants (sequences, positions, D) input;
+        `relu`: all that are positive.
     """
 
     W_enc_DF: Tensor
@@ -61,7 +67,7 @@ class SAE:
         return acts @ self.W_dec_FD + self.b_dec_D
 
     def rescaled(self, scale: float) -> "SAE":
-        """The SAE of activations that are `scale` times as large: encode(scale * x) of it is scale * encode(x) of this one."""
+        """The SAE of activations `scale` times as large: its encode(scale * x) is scale * encode(x) of this one."""
         threshold = None if self.threshold is None else self.threshold * scale
         return replace(self, b_enc_F=self.b_enc_F * scale, b_dec_D=self.b_dec_D * scale, threshold=threshold)
 
@@ -70,11 +76,12 @@ class SAE:
         return replace(self, **moved)
 
 
-def save_sae(directory: Path, sae: SAE, thresholds: dict[str, Tensor], metadata: dict[str, Any]) -> None:
-    """Writes a directory that `sae_lens.SAE.load_from_disk` loads, with the thresholds of every inference rule beside it.
+def save_sae(directory: Path, sae: SAE, thresholds: dict[str, Tensor], metadata: dict[str, Any], curve: pd.DataFrame) -> None:
+    """Writes a directory that `sae_lens.SAE.load_from_disk` loads, and every rule's thresholds beside the weights.
 
-    thresholds: inference rule -> scalar or (F); empty for a TopK SAE. SAELens' format has room for one: that of `sae.inference`.
-    metadata: what trained the SAE; keys as in SAELens where it has them (model_name, hook_name, context_size, ...).
+    thresholds: inference rule -> scalar or (F). SAELens' format has room for one of them: that of `sae.inference`.
+    metadata: what trained the SAE; keys as in SAELens where it has them (model_name, hook_name, ...).
+    curve: the training curve, a row a logged step.
     """
     width, latents = sae.W_enc_DF.shape
     weights = {"W_enc": sae.W_enc_DF, "b_enc": sae.b_enc_F, "W_dec": sae.W_dec_FD, "b_dec": sae.b_dec_D}
@@ -97,6 +104,16 @@ def save_sae(directory: Path, sae: SAE, thresholds: dict[str, Tensor], metadata:
         write_json(temporary / CONFIG_FILE, config)
         write_tensors(temporary / WEIGHTS_FILE, {name: tensor.float() for name, tensor in weights.items()})
         write_tensors(temporary / THRESHOLDS_FILE, {rule: value.float() for rule, value in thresholds.items()})
+        write_text(temporary / CURVE_FILE, curve.to_csv(index=False))
+
+
+def read_metadata(directory: Path) -> dict[str, Any]:
+    """What `save_sae` was given as metadata. Raises UserError where the directory is not an SAE of ours."""
+    path = Path(directory) / CONFIG_FILE
+    metadata = read_json(path).get("metadata", {})
+    if "variant" not in metadata:
+        raise UserError(f"{path}: not an SAE that this package trained (its metadata names no variant)")
+    return metadata
 
 
 def load_sae(directory: Path, inference: str | None = None) -> SAE:
@@ -110,13 +127,10 @@ def load_sae(directory: Path, inference: str | None = None) -> SAE:
     native = {"topk": "topk", "jumprelu": "threshold", "standard": "relu"}
     architecture = config.get("architecture")
     if architecture not in native:
-        raise UserError(
-            f"{directory / CONFIG_FILE}: architecture {architecture!r} is not supported; use one of: {', '.join(native)}"
-        )
+        supported = ", ".join(native)
+        raise UserError(f"{directory / CONFIG_FILE}: architecture {architecture!r} is unknown; use one of: {supported}")
     if config.get("normalize_activations", "none") != "none" or config.get("rescale_acts_by_decoder_norm", False):
-        raise UserError(
-            f"{directory / CONFIG_FILE}: fold normalize_activations and rescale_acts_by_decoder_norm into the weights first"
-        )
+        raise UserError(f"{directory / CONFIG_FILE}: fold its normalisation and decoder norms into the weights first")
     metadata = config.get("metadata", {})
     own_rule = metadata.get("inference", native[architecture])
     thresholds = {own_rule: weights["threshold"]} if "threshold" in weights else {}

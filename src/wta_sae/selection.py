@@ -2,12 +2,14 @@
 
 Shape suffixes: B tokens of a batch, F latents, S sequences, L positions of a sequence; `...` any leading dimensions.
 
-Every function takes pre-activations after the ReLU (none negative) and returns them with the losers set to zero. Zeros are never
-selected, so fewer than k survive where fewer than k are positive.
+Every function takes pre-activations after the ReLU (none negative) and returns them with the losers set to zero. Zeros
+are never selected, so fewer than k survive where fewer than k are positive.
 """
 
 import torch
 from torch import Tensor
+
+from wta_sae.variants import winners_per_latent
 
 
 def top_k(pre: Tensor, k: int) -> Tensor:
@@ -38,11 +40,6 @@ def winners_take_all(pre_BF: Tensor, winners: int) -> Tensor:
     return torch.where(pre_BF >= cut_F, pre_BF, 0)
 
 
-def winners_per_latent(rate: float, tokens: int) -> int:
-    """max(1, floor(tokens * rate)): the winners of each latent among `tokens` tokens (paper section 3.1, step 1)."""
-    return max(1, int(tokens * rate))
-
-
 def above_threshold(pre: Tensor, threshold: Tensor) -> Tensor:
     """Keeps activations strictly above a threshold: a scalar for all latents, or one a latent (F).
 
@@ -54,8 +51,9 @@ def above_threshold(pre: Tensor, threshold: Tensor) -> Tensor:
 def winners_per_sequence(pre_SLF: Tensor, rate: float) -> Tensor:
     """Each latent's winners along the tokens of each sequence; their number follows from the number of SEQUENCES, S.
 
-    What the released evaluation of the paper does in place of the threshold that its text describes: k = max(1, floor(S * rate)),
-    so that at k = 1 a latent fires once a sequence whatever it was trained for. Depends on the batch, by its definition.
+    What the paper's released evaluation does in place of the threshold that its text describes: k = max(1, floor(S *
+    rate)), so that at k = 1 a latent fires once a sequence whatever it was trained for. Depends on the batch, by its
+    definition.
     """
     winners = winners_per_latent(rate, pre_SLF.shape[0])
     cut_S1F = pre_SLF.topk(winners, dim=1).values[:, -1:]

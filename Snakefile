@@ -1,0 +1,38 @@
+from snakemake.utils import min_version, validate
+
+min_version("9.14")
+
+
+configfile: "config.yaml"
+
+
+validate(config, "workflow/schemas/config.schema.yaml")
+
+
+pathvars:
+    run=f"results/{config['run']}",
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/text.smk"
+include: "workflow/rules/language_model.smk"
+include: "workflow/rules/activations.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/paper.smk"
+
+
+resource_scopes:
+    gpu="local",
+
+
+rule all:
+    default_target: True
+    input:
+        "results/paper.pdf",
+        "results/table1.tex",
+        "results/table_published.tex",
+        "results/table2.tex",
+        "results/figure1.pdf",
+        "results/figure2.pdf",
+        "<run>/metrics.csv",

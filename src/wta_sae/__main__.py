@@ -1,0 +1,65 @@
+"""The command line: `python -m wta_sae STAGE ...`, one thin module of `wta_sae.stages` a stage."""
+
+import argparse
+import importlib
+import sys
+
+from wta_sae.errors import UserError
+
+STAGES = {
+    "collect-text": "documents from docstrings, files or the hub, split into train and evaluation",
+    "train-tokenizer": "a byte-level BPE tokenizer from the training documents",
+    "tokenize": "documents -> packed contexts of token ids",
+    "train-language-model": "a small GPT-NeoX on the tokenized text",
+    "fetch-language-model": "a language model from the hub, at a pinned revision",
+    "cache-activations": "the residual stream after one block -> shuffled shards on disk",
+    "train-sae": "one sparse autoencoder on cached activations",
+    "label classes": "labelled texts for sparse probing and TPP",
+    "label quadrants": "labelled texts for SCR",
+    "evaluate core": "KL, cross-entropy, sparsity, reconstruction, densities",
+    "evaluate geometry": "encoder against decoder directions",
+    "evaluate probing": "sparse probing accuracy",
+    "evaluate scr": "spurious correlation removal",
+    "evaluate tpp": "targeted probe perturbation",
+    "evaluate subspace": "the paper text's subspace cosine and projection percentage",
+    "collect-metrics": "metrics of many SAEs -> one tidy table",
+    "record-config": "the configuration of a run, as the workflow resolved it",
+    "figure1": "encoder-decoder cosines over the sparsity rate",
+    "figure2": "core metrics over the sparsity rate",
+    "table1": "the paper's comparison of SAEs",
+    "table-published": "published beside rebuilt numbers",
+    "table2": "author contributions",
+    "numbers": "every number in the paper's prose, as LaTeX macros",
+    "paper": "the paper's PDF",
+}
+
+
+def main(argv: list[str]) -> int:
+    words = 2 if argv[:1] in (["evaluate"], ["label"]) else 1
+    stage, rest = " ".join(argv[:words]), argv[words:]
+    if stage not in STAGES:
+        _help(asked=not argv or argv[-1] in ("-h", "--help"), unknown=stage)
+        return 0 if argv and argv[-1] in ("-h", "--help") else 2
+    module = importlib.import_module("wta_sae.stages." + stage.replace(" ", "_").replace("-", "_"))
+    parser = argparse.ArgumentParser(prog=f"python -m wta_sae {stage}", description=module.__doc__)
+    module.add_arguments(parser)
+    arguments = parser.parse_args(rest)
+    try:
+        module.run(arguments)
+    except UserError as error:
+        print(f"wta_sae {stage}: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _help(asked: bool, unknown: str) -> None:
+    stream = sys.stdout if asked else sys.stderr
+    if not asked:
+        print(f"wta_sae: unknown stage {unknown!r}", file=stream)
+    print("usage: python -m wta_sae STAGE [--help] ...\n\nstages:", file=stream)
+    for stage, meaning in STAGES.items():
+        print(f"  {stage:<22} {meaning}", file=stream)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,61 @@
+"""Metrics of many SAEs in one tidy table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from wta_sae.files import read_json
+from wta_sae.sae import read_metadata
+from wta_sae.variants import variant_named
+
+COLUMNS = [
+    "run",
+    "sae",
+    "variant",
+    "sparsity_rate",
+    "k_per_token",
+    "k_per_latent",
+    "seed",
+    "inference",
+    "metric",
+    "value",
+]
+
+
+def collect_metrics(run: str, saes: Sequence[Path], metrics: Sequence[Path]) -> pd.DataFrame:
+    """One row a (SAE, nominal rate, inference rule, metric), sorted; columns as in COLUMNS.
+
+    saes: directories with a cfg.json of ours; metrics: files that the evaluate stages wrote. Rates that share one SAE
+    have a row each. Metrics that depend on no inference rule leave that column empty. Beside each rule's `l0` stands
+    `l0_budget`, what training allowed.
+    """
+    settings = {Path(directory).name: read_metadata(directory) for directory in saes}
+    rows = []
+    for path in metrics:
+        content = read_json(path)
+        for record in content if isinstance(content, list) else [content]:
+            rows += _rows(run, settings[record["sae"]], record)
+    return pd.DataFrame(rows, columns=COLUMNS).sort_values(COLUMNS[1:-1], ignore_index=True)
+
+
+def _rows(run: str, metadata: dict[str, Any], record: dict[str, Any]) -> list[dict[str, Any]]:
+    values = {name: value for name, value in record.items() if name not in ("sae", "inference")}
+    if "l0" in values:
+        values["l0_budget"] = metadata["l0_budget"]
+    per_token = variant_named(metadata["variant"]).budget == "k"
+    common = {
+        "run": run,
+        "sae": record["sae"],
+        "variant": metadata["variant"],
+        "k_per_token": metadata["k"] if per_token else None,
+        "k_per_latent": None if per_token else metadata["k"],
+        "seed": metadata["seed"],
+        "inference": record["inference"],
+    }
+    return [
+        common | {"sparsity_rate": rate, "metric": name, "value": value}
+        for rate in metadata["rates"] or [None]
+        for name, value in values.items()
+    ]

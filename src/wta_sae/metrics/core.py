@@ -1,0 +1,256 @@
+"""Core metrics: what the language model loses through an SAE, and what the SAE itself loses and how sparse it is.
+
+Shape suffixes: C contexts, S sequences of a batch, L positions, N valid tokens, D model width, F latents, V vocabulary.
+
+Source: SAEBench 0.6.0, `evals/core/main.py` (whose metric names are kept); paper section 4.1 and Table 1. Encoding always sees
+whole (S, L, D) batches, special positions included, as in SAEBench: the rule `released` depends on it.
+"""
+
+from collections import defaultdict
+
+import torch
+from torch import Tensor
+
+from wta_sae.language_model import LanguageModel
+from wta_sae.metrics.evaluation import Evaluation, check_saes, check_tokens
+from wta_sae.metrics.slices import slices
+from wta_sae.progress import progress
+from wta_sae.sae import SAE
+
+SMALLEST_NORM = 1e-4  # SAEBench: shorter inputs count as length 1 in l2_ratio
+
+
+def evaluate_core(
+    lm: LanguageModel,
+    saes: dict[str, SAE],
+    behaviour_tokens_CL: Tensor,
+    reconstruction_tokens_CL: Tensor,
+    batch_contexts: int = 16,
+) -> dict[str, Evaluation]:
+    """`model_behaviour` and `reconstruction` together, each on its own tokens."""
+    behaviour = model_behaviour(lm, saes, behaviour_tokens_CL, batch_contexts)
+    reconstructed = reconstruction(lm, saes, reconstruction_tokens_CL, batch_contexts)
+    return {label: behaviour[label] | reconstructed[label] for label in saes}
+
+
+@torch.no_grad()
+def model_behaviour(
+    lm: LanguageModel, saes: dict[str, SAE], tokens_CL: Tensor, batch_contexts: int = 16
+) -> dict[str, Evaluation]:
+    """Cross-entropy and KL divergence (nats a token) with the SAE's reconstruction in place of the residual stream.
+
+    tokens_CL: contexts that start with BOS. SAE: y at valid positions, x at special ones. Ablation: x = 0 everywhere.
+    Metrics: ce_loss_{without_sae,with_sae,with_ablation}, ce_loss_score, kl_div_{with_sae,with_ablation}, kl_div_score;
+    each loss is one mean over all positions whose input token is valid.
+    Source: SAEBench `get_downstream_reconstruction_metrics`. Differs: float64 sums, log-softmax instead of log of softmax.
+    """
+    check_tokens(lm, tokens_CL)
+    check_saes(lm, saes)
+    length, vocabulary = tokens_CL.shape[1], lm.model.config.vocab_size
+    # Ablated, every context looks the same to the blocks above: one forward pass serves all.
+    ablated_1LV = lm.logits_from(torch.zeros(1, length, lm.width, device=lm.device)).log_softmax(-1)
+    clean, ablated = _Losses(), _Losses()
+    with_sae = {label: _Losses() for label in saes}
+
+    batches = tokens_CL.split(batch_contexts)
+    for batch_SL in progress(batches, "model behaviour", len(batches), "batches"):
+        tokens_SL = batch_SL.to(lm.device).long()
+        residual_SLD = lm.residual(tokens_SL)
+        special_SL1 = ~lm.valid(tokens_SL)[..., None]
+        patched = {
+            label: torch.where(special_SL1, residual_SLD, sae.decode(sae.encode(residual_SLD))) for label, sae in saes.items()
+        }
+        for part in slices(len(tokens_SL), length * vocabulary, lm.device):
+            truth = _Truth(lm, tokens_SL[part], residual_SLD[part])
+            clean.add(truth, truth.log_clean_SLV)
+            ablated.add(truth, ablated_1LV.expand_as(truth.log_clean_SLV))
+            for label, losses in with_sae.items():
+                losses.add(truth, lm.logits_from(patched[label][part]).log_softmax(-1))
+
+    ce_clean, ce_ablated, kl_ablated = clean.ce, ablated.ce, ablated.kl
+    return {
+        label: Evaluation(
+            {
+                "kl_div_score": _ratio(kl_ablated - losses.kl, kl_ablated),
+                "kl_div_with_ablation": kl_ablated,
+                "kl_div_with_sae": losses.kl,
+                "ce_loss_score": _ratio(ce_ablated - losses.ce, ce_ablated - ce_clean),
+                "ce_loss_with_ablation": ce_ablated,
+                "ce_loss_with_sae": losses.ce,
+                "ce_loss_without_sae": ce_clean,
+            }
+        )
+        for label, losses in with_sae.items()
+    }
+
+
+class _Truth:
+    """What the losses of some sequences compare with: the next tokens and the clean model's distribution."""
+
+    def __init__(self, lm: LanguageModel, tokens_SL: Tensor, residual_SLD: Tensor) -> None:
+        self.valid_SL = lm.valid(tokens_SL)
+        self.next_SL1 = tokens_SL[:, 1:, None]
+        self.log_clean_SLV = lm.logits_from(residual_SLD).log_softmax(-1)
+        self.clean_SLV = self.log_clean_SLV.exp()
+
+
+class _Losses:
+    """Running means of the KL divergence from the clean model and of the cross-entropy of the next token."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float | Tensor] = defaultdict(float)
+
+    def add(self, truth: _Truth, log_other_SLV: Tensor) -> None:
+        """Another distribution of the same sequences, where the input token is valid."""
+        predicting_SL = truth.valid_SL[:, :-1]
+        cross_entropy_SL = -log_other_SLV[:, :-1].gather(-1, truth.next_SL1)[..., 0]
+        difference_SLV = truth.log_clean_SLV - log_other_SLV
+        divergence_SL = torch.linalg.vecdot(truth.clean_SLV, difference_SLV)
+        self.sums["ce"] += cross_entropy_SL[predicting_SL].double().sum()
+        self.sums["kl"] += divergence_SL[truth.valid_SL].double().sum()
+        self.sums["ce tokens"] += predicting_SL.sum()
+        self.sums["kl tokens"] += truth.valid_SL.sum()
+
+    @property
+    def kl(self) -> float:
+        return _ratio(float(self.sums["kl"]), int(self.sums["kl tokens"]))
+
+    @property
+    def ce(self) -> float:
+        return _ratio(float(self.sums["ce"]), int(self.sums["ce tokens"]))
+
+
+@torch.no_grad()
+def reconstruction(
+    lm: LanguageModel, saes: dict[str, SAE], tokens_CL: Tensor, batch_contexts: int = 16
+) -> dict[str, Evaluation]:
+    """Sparsity, reconstruction, shrinkage and densities over the valid tokens, streamed.
+
+    Metrics under SAEBench's names: l0, l1, l2_norm_in, l2_norm_out, l2_ratio, relative_reconstruction_bias, cossim, mse (which
+    depends on the batch size: the squared error by the batch's tokens), frac_alive, freq_over_{1,10}_percent,
+    normalized_freq_over_{1,10}_percent. Ours: squared_error_per_token, and the three explained variances, named apart:
+    explained_variance_saebench (its bug kept: uncentred in practice), explained_variance_legacy (token mean against the batch's
+    mean activation), explained_variance (1 - MSE / Var(X), the paper's text, with the global mean).
+    Per latent: feature_density (share of tokens), consistent_activation_heuristic (activations per context that has one, 0 for
+    a dead latent).
+    Source: SAEBench `get_sparsity_and_variance_metrics`, `calculate_misc_metrics`. Differs: float64 sums; a token with x = 0 or
+    y = 0 has cossim 0 there, where SAEBench's mean would be NaN; batches without valid tokens are skipped.
+    """
+    check_tokens(lm, tokens_CL)
+    check_saes(lm, saes)
+    inputs = _Inputs(lm.width, lm.device)
+    sums = {label: _Reconstruction() for label in saes}
+    batches = tokens_CL.split(batch_contexts)
+    for batch_SL in progress(batches, "reconstruction", len(batches), "batches"):
+        tokens_SL = batch_SL.to(lm.device).long()
+        valid_SL = lm.valid(tokens_SL)
+        if not valid_SL.any():
+            continue
+        residual_SLD = lm.residual(tokens_SL)
+        x_ND = residual_SLD[valid_SL]
+        inputs.add(x_ND)
+        for label, sae in saes.items():
+            acts_SLF = sae.encode(residual_SLD)
+            sums[label].add_codes(acts_SLF, valid_SL)
+            sums[label].add_output(x_ND, sae.decode(acts_SLF[valid_SL]))
+    return {label: sums[label].evaluation(inputs) for label in saes}
+
+
+class _Inputs:
+    """Mean and squared deviations of the activations themselves, merged batch by batch (Chan et al. 1979)."""
+
+    def __init__(self, width: int, device: torch.device) -> None:
+        self.tokens = 0
+        self.mean_D = torch.zeros(width, dtype=torch.float64, device=device)
+        self.squared_deviations: float | Tensor = 0.0
+        self.mean_squares: list[Tensor] = []  # of each batch: token mean of |x|^2
+
+    def add(self, x_ND: Tensor) -> None:
+        x_ND = x_ND.double()
+        new, total = len(x_ND), self.tokens + len(x_ND)
+        batch_mean_D = x_ND.mean(0)
+        shift_D = batch_mean_D - self.mean_D
+        self.squared_deviations += (x_ND - batch_mean_D).square().sum()
+        self.squared_deviations += shift_D.square().sum() * (self.tokens * new / total)
+        self.mean_D += shift_D * (new / total)
+        self.mean_squares.append(x_ND.square().sum(-1).mean())
+        self.tokens = total
+
+    @property
+    def saebench_variance(self) -> float:
+        """SAEBench's "total variance": the square of the mean SQUARE is subtracted, where the mean's square is meant."""
+        mean_square = torch.stack(self.mean_squares).mean()
+        return float(mean_square - (mean_square / len(self.mean_D)) ** 2)
+
+
+class _Reconstruction:
+    """Running sums of one SAE's codes and reconstructions."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, float | Tensor] = defaultdict(float)  # float64, over tokens
+        self.batch_sums: dict[str, float | Tensor] = defaultdict(float)  # float64, of the batches' means
+        self.batches = 0
+
+    def add_codes(self, acts_SLF: Tensor, valid_SL: Tensor) -> None:
+        weights_S1L = valid_SL[:, None].to(acts_SLF.dtype)
+        active_SF = torch.bmm(weights_S1L, (acts_SLF > 0).to(acts_SLF.dtype))[:, 0]  # whole numbers, exact in float32
+        self.sums["activations_F"] += active_SF.double().sum(0)
+        self.sums["active contexts_F"] += (active_SF > 0).double().sum(0)
+        self.sums["l1"] += torch.bmm(weights_S1L, acts_SLF).double().sum()
+
+    def add_output(self, x_ND: Tensor, y_ND: Tensor) -> None:
+        error_N = (x_ND - y_ND).square().sum(-1).double()
+        norm_in_N, norm_out_N = x_ND.norm(dim=-1).double(), y_ND.norm(dim=-1).double()
+        dot_N = (x_ND * y_ND).sum(-1).double()
+        norms_N = norm_in_N * norm_out_N
+        deviation_N = (x_ND - x_ND.mean(0)).square().sum(-1).double()
+        self.sums["error"] += error_N.sum()
+        self.sums["mse"] += error_N.mean()  # the sum over the batch's tokens of error / tokens of the batch
+        self.sums["explained_variance_legacy"] += (1 - error_N / deviation_N).sum()
+        self.sums["l2_norm_in"] += norm_in_N.sum()
+        self.sums["l2_norm_out"] += norm_out_N.sum()
+        self.sums["l2_ratio"] += (norm_out_N / torch.where(norm_in_N < SMALLEST_NORM, 1, norm_in_N)).sum()
+        self.sums["cossim"] += torch.where(norms_N > 0, dot_N / norms_N, 0).sum()
+        self.batch_sums["error"] += error_N.mean()
+        self.batch_sums["bias"] += norm_out_N.square().mean() / dot_N.mean()
+        self.batches += 1
+
+    def evaluation(self, inputs: _Inputs) -> Evaluation:
+        tokens = inputs.tokens
+        activations_F, contexts_F = self.sums["activations_F"], self.sums["active contexts_F"]
+        sums = {name: float(value) for name, value in self.sums.items() if not name.endswith("_F")}
+        batch_means = {name: float(value) / self.batches for name, value in self.batch_sums.items()}
+        names = ("mse", "cossim", "l2_norm_in", "l2_norm_out", "l2_ratio", "l1", "explained_variance_legacy")
+        density_F = activations_F / tokens
+        metrics = {name: sums[name] / tokens for name in names} | {
+            "l0": float(activations_F.sum()) / tokens,
+            "squared_error_per_token": sums["error"] / tokens,
+            "relative_reconstruction_bias": batch_means["bias"],
+            "explained_variance": 1 - _ratio(sums["error"], float(inputs.squared_deviations)),
+            "explained_variance_saebench": 1 - _ratio(batch_means["error"], inputs.saebench_variance),
+        }
+        per_latent = {
+            "feature_density": density_F.float(),
+            "consistent_activation_heuristic": (activations_F / contexts_F.clamp(min=1)).float(),
+        }
+        return Evaluation(metrics | density_metrics(density_F), per_latent)
+
+
+def density_metrics(density_F: Tensor) -> dict[str, float]:
+    """Shares of latents that are alive, and of the often active ones.
+
+    normalized_freq_over_*: their share of all activations, 0 where nothing is active. Source: SAEBench
+    `calculate_misc_metrics`.
+    """
+    metrics = {"frac_alive": float((density_F > 0).double().mean())}
+    total = float(density_F.sum())
+    for percent in (1, 10):
+        often_F = density_F > percent / 100
+        metrics[f"freq_over_{percent}_percent"] = float(often_F.double().mean())
+        metrics[f"normalized_freq_over_{percent}_percent"] = float(density_F[often_F].sum()) / total if total else 0.0
+    return metrics
+
+
+def _ratio(numerator: float, denominator: float) -> float:
+    """NaN (which an Evaluation leaves out) where the denominator is zero."""
+    return numerator / denominator if denominator else float("nan")

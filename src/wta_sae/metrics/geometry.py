@@ -1,0 +1,51 @@
+"""Metrics of an SAE's weights alone; no data.
+
+Shape suffixes: D model width, F latents, K latents of a chunk.
+
+Source: SAEBench 0.6.0 `get_featurewise_weight_based_metrics`; paper Figure 1 is the distribution of encoder_decoder_cosine_sim.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from wta_sae.metrics.evaluation import Evaluation
+from wta_sae.sae import SAE
+
+LATENTS_AT_ONCE = 512
+
+
+@torch.no_grad()
+def encoder_decoder_geometry(sae: SAE) -> Evaluation:
+    """How each latent's encoder and decoder directions lie to each other and to the other latents'.
+
+    Per latent: encoder_decoder_cosine_sim (between W_enc[:, j] and W_dec[j]), max_encoder_cosine_sim and
+    max_decoder_cosine_sim (the largest with another latent; -1 where there is no other), encoder_norm, encoder_bias.
+    Metrics: each one's NAME_mean and NAME_median, and under SAEBench's names average_max_{encoder,decoder}_cosine_sim.
+    Differs from SAEBench: a zero vector has cosine 0 with everything, not NaN.
+    """
+    encoder_FD, decoder_FD = normalize(sae.W_enc_DF.T, dim=-1), normalize(sae.W_dec_FD, dim=-1)
+    per_latent = {
+        "encoder_decoder_cosine_sim": (encoder_FD * decoder_FD).sum(-1),
+        "max_encoder_cosine_sim": largest_cosine_with_another(encoder_FD),
+        "max_decoder_cosine_sim": largest_cosine_with_another(decoder_FD),
+        "encoder_norm": sae.W_enc_DF.norm(dim=0),
+        "encoder_bias": sae.b_enc_F.clone(),
+    }
+    metrics = {}
+    for name, value_F in per_latent.items():
+        metrics[f"{name}_mean"] = value_F.double().mean().item()
+        metrics[f"{name}_median"] = value_F.double().quantile(0.5).item()
+    for name in ("max_encoder_cosine_sim", "max_decoder_cosine_sim"):
+        metrics[f"average_{name}"] = metrics.pop(f"{name}_mean")
+    return Evaluation(metrics, per_latent)
+
+
+def largest_cosine_with_another(unit_FD: Tensor) -> Tensor:
+    """Each unit vector's largest cosine with another one, (F, D) -> (F); never more than a chunk of the (F, F) matrix."""
+    largest_F = unit_FD.new_empty(len(unit_FD))
+    for start in range(0, len(unit_FD), LATENTS_AT_ONCE):
+        cosine_KF = unit_FD[start : start + LATENTS_AT_ONCE] @ unit_FD.T
+        cosine_KF.diagonal(start).fill_(-1)
+        largest_F[start : start + LATENTS_AT_ONCE] = cosine_KF.amax(-1)
+    return largest_F

@@ -1,0 +1,127 @@
+"""Texts -> one vector a text: the mean residual stream and the mean SAE codes over the text's tokens.
+
+Shape suffixes: N texts, S texts of a batch, L positions, D model width, F latents.
+
+Source: SAEBench 0.6.0 `tokenize_data_dictionary`, `get_all_llm_activations`, `create_meaned_model_activations`,
+`get_sae_meaned_activations`. Its masked positions (pad, bos, eos) are set to x = 0 and still encoded.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from itertools import groupby
+from operator import itemgetter
+
+import torch
+from torch import Tensor
+
+from wta_sae.errors import UserError
+from wta_sae.language_model import LanguageModel
+from wta_sae.metrics.evaluation import check_saes
+from wta_sae.metrics.slices import rows_at_once
+from wta_sae.progress import progress_bar
+from wta_sae.sae import SAE
+from wta_sae.variants import winners_per_latent
+
+CONTEXT = 128  # tokens of a text, BOS included
+BATCH_TEXTS = 125  # SAEBench's sae_batch_size, on which the inference rule `released` depends
+
+
+@dataclass(frozen=True)
+class Pooled:
+    """The pooled texts of several groups (classes, or the sets of SCR), one group after the other.
+
+    sizes: group -> number of texts, in the order of the rows.
+    residual_ND: sum over the valid positions of x / valid positions.
+    codes: SAE label -> (N, F): sum over the valid positions of z / valid positions; what probes read.
+    leaky_codes: the same with the sum over ALL positions, masked ones (x = 0) included; what SAEBench's ablation removes.
+    """
+
+    sizes: dict[str, int]
+    residual_ND: Tensor
+    codes: dict[str, Tensor]
+    leaky_codes: dict[str, Tensor]
+
+    def rows(self, group: str) -> Tensor:
+        """The row numbers of a group's texts, on the CPU."""
+        names = list(self.sizes)
+        start = sum(self.sizes[name] for name in names[: names.index(group)])
+        return torch.arange(start, start + self.sizes[group])
+
+
+def tokenize_texts(lm: LanguageModel, texts: list[str], context: int = CONTEXT) -> Tensor:
+    """BOS, the text's first tokens, padding on the right: (N, context) int64."""
+    ids = lm.tokenizer(texts, add_special_tokens=False, truncation=True, max_length=context - 1)["input_ids"]
+    tokens_NL = torch.full((len(texts), context), lm.pad_id)
+    tokens_NL[:, 0] = lm.bos_id
+    for row_L, text_ids in zip(tokens_NL, ids, strict=True):
+        row_L[1 : 1 + len(text_ids)] = torch.tensor(text_ids, dtype=torch.int64)
+    return tokens_NL
+
+
+@torch.no_grad()
+def pool_texts(
+    lm: LanguageModel,
+    saes: dict[str, SAE],
+    groups: dict[str, list[str]],
+    context: int = CONTEXT,
+    batch_texts: int = BATCH_TEXTS,
+) -> Pooled:
+    """Pools every group's texts for all SAEs in one pass over the language model.
+
+    The results are those of SAEBench's batches: `batch_texts` texts of one group, the last batch of a group shorter. A text's
+    codes depend on the others of its batch only through their number (the rule `released`), so a text that stands in
+    several batches of one size is read once. Results lie on the language model's device.
+    Raises UserError for a text without ordinary tokens: its mean does not exist.
+    """
+    check_saes(lm, saes)
+    batched = [
+        (text, min(batch_texts, len(texts) - index // batch_texts * batch_texts))
+        for texts in groups.values()
+        for index, text in enumerate(texts)
+    ]
+    distinct = {key: number for number, key in enumerate(dict.fromkeys(batched))}
+    row_N = torch.tensor([distinct[key] for key in batched], device=lm.device)
+    residual_ND = torch.empty(len(distinct), lm.width, device=lm.device)
+    codes = {label: torch.empty(len(distinct), len(sae.W_dec_FD), device=lm.device) for label, sae in saes.items()}
+    leaky_codes = {label: torch.empty_like(codes_NF) for label, codes_NF in codes.items()}
+
+    step = rows_at_once(context * max(len(sae.W_dec_FD) for sae in saes.values()), lm.device)
+    first = 0
+    with progress_bar("pooling", len(distinct), "texts") as bar:
+        for batch_size, same_size in groupby(distinct, key=itemgetter(1)):
+            texts = [text for text, _ in same_size]
+            readers = {label: for_batches_of(sae, batch_size) for label, sae in saes.items()}
+            for start in range(0, len(texts), step):
+                part = texts[start : start + step]
+                rows = slice(first, first + len(part))
+                tokens_SL = tokenize_texts(lm, part, context).to(lm.device)
+                valid_SL = lm.valid(tokens_SL)
+                count_S1 = valid_SL.sum(1, keepdim=True)
+                if not count_S1.all():
+                    empty = part[int((count_S1 == 0).nonzero()[0, 0])]
+                    raise UserError(f"texts: {empty[:40]!r} has no ordinary token to pool; leave such texts out")
+                residual_SLD = lm.residual(tokens_SL) * valid_SL[..., None]
+                residual_ND[rows] = residual_SLD.sum(1) / count_S1
+                valid_and_all_S2L = torch.stack([valid_SL, torch.ones_like(valid_SL)], 1).float()
+                for label, encode in readers.items():
+                    means_S2F = torch.bmm(valid_and_all_S2L, encode(residual_SLD)) / count_S1[..., None]
+                    codes[label][rows], leaky_codes[label][rows] = means_S2F.unbind(1)
+                first = rows.stop
+                bar.update(len(part))
+
+    sizes = {group: len(texts) for group, texts in groups.items()}
+    if len(distinct) < len(row_N):
+        residual_ND = residual_ND[row_N]
+        codes, leaky_codes = ({label: found[row_N] for label, found in pooled.items()} for pooled in (codes, leaky_codes))
+    return Pooled(sizes, residual_ND, codes, leaky_codes)
+
+
+def for_batches_of(sae: SAE, sequences: int) -> Callable[[Tensor], Tensor]:
+    """encode() for any part of a batch of that many sequences: (S, L, D) -> (S, L, F) as in the whole batch.
+
+    Only the rule `released` depends on the number of sequences, through the winners that it makes of its rate.
+    """
+    if sae.inference != "released":
+        return sae.encode
+    winners = winners_per_latent(sae.rate, sequences)
+    return lambda x_SLD: replace(sae, rate=(winners + 0.5) / len(x_SLD)).encode(x_SLD)

@@ -1,0 +1,112 @@
+"""Sparse probing: how well a class is read off the pooled SAE codes, all of them or the best 1, 2, 5.
+
+Shape suffixes: N texts, D width of the probed features (model width or latents), K chosen features.
+
+Source: SAEBench 0.6.0, `evals/sparse_probing/main.py` and `probe_training.py`; paper Table 1's "sparse probing accuracy" is
+`sae_test_accuracy`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+import torch
+from sklearn.linear_model import LogisticRegression
+from torch import Tensor
+
+from wta_sae.language_model import LanguageModel
+from wta_sae.metrics.evaluation import Evaluation
+from wta_sae.metrics.pooling import BATCH_TEXTS, CONTEXT, Pooled
+from wta_sae.metrics.probes import FULL_PROBE, train_probe
+from wta_sae.metrics.tasks import one_vs_rest, pool_classes
+from wta_sae.progress import progress
+from wta_sae.sae import SAE
+
+K_VALUES = (1, 2, 5)
+VALIDATION_SHARE = 0.2  # of the training task, for the variant that does not select on the test set
+
+
+def evaluate_probing(
+    lm: LanguageModel,
+    saes: dict[str, SAE],
+    texts: dict[str, dict[str, list[str]]],
+    k_values: Sequence[int] = K_VALUES,
+    seed: int = 42,
+    context: int = CONTEXT,
+    batch_texts: int = BATCH_TEXTS,
+) -> dict[str, Evaluation]:
+    """Probing accuracies on one dataset, means over its classes; see `probing_metrics`.
+
+    texts: {"train": {class: [text, ...]}, "test": {...}}, the same classes in both.
+    """
+    train, test = pool_classes(lm, saes, texts, context, batch_texts)
+    return probing_metrics(train, test, k_values, seed)
+
+
+def probing_metrics(train: Pooled, test: Pooled, k_values: Sequence[int] = K_VALUES, seed: int = 42) -> dict[str, Evaluation]:
+    """One-vs-rest test accuracies from texts pooled already; a label of `train.codes` each.
+
+    Metrics: {sae,llm}_test_accuracy (all features; SAEBench's choice of the epoch by TEST accuracy, optimistic),
+    {sae,llm}_test_accuracy_validated (ours: chosen on a fifth of the training task), {sae,llm}_top_{k}_test_accuracy.
+    The language model's own are computed once. Negatives are drawn anew for every probe, in SAEBench's order: a seed gives
+    its tasks, and every SAE meets the same ones.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    llm = _accuracies("llm", _Features(train, test, train.residual_ND, test.residual_ND), k_values, seed, generator)
+    after_llm = generator.get_state()
+    evaluations = {}
+    for label in progress(train.codes, "probing", len(train.codes), "SAEs"):
+        generator.set_state(after_llm)
+        features = _Features(train, test, train.codes[label], test.codes[label])
+        evaluations[label] = Evaluation(_accuracies("sae", features, k_values, seed, generator) | llm)
+    return evaluations
+
+
+@dataclass(frozen=True)
+class _Features:
+    """What the probes read, (texts, features), and which texts the rows are."""
+
+    train: Pooled
+    test: Pooled
+    train_ND: Tensor
+    test_ND: Tensor
+
+    def task(self, positive: str, generator: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """A class's training task and test task: features and truths of each."""
+        rows, is_positive = one_vs_rest(self.train, positive, generator)
+        test_rows, test_is_positive = one_vs_rest(self.test, positive, generator)
+        return self.train_ND[rows], is_positive, self.test_ND[test_rows], test_is_positive
+
+
+def _accuracies(
+    prefix: str, features: _Features, k_values: Sequence[int], seed: int, generator: torch.Generator
+) -> dict[str, float]:
+    classes = list(features.train.sizes)
+    own_generator = torch.Generator().manual_seed(seed)  # so that the extra probe leaves SAEBench's draws as they are
+    selected_on_test, validated = [], []
+    for name in classes:
+        x_ND, truth_N, test_ND, test_truth_N = features.task(name, generator)
+        selected_on_test.append(train_probe(x_ND, truth_N, test_ND, test_truth_N, FULL_PROBE, generator)[1])
+        kept = len(x_ND) - max(1, int(len(x_ND) * VALIDATION_SHARE))
+        probe, _ = train_probe(x_ND[:kept], truth_N[:kept], x_ND[kept:], truth_N[kept:], FULL_PROBE, own_generator)
+        validated.append(probe.accuracy(test_ND, test_truth_N))
+    metrics = {
+        f"{prefix}_test_accuracy": fmean(selected_on_test),
+        f"{prefix}_test_accuracy_validated": fmean(validated),
+    }
+    for k in k_values:
+        top_k = [top_k_accuracy(*features.task(name, generator), k) for name in classes]
+        metrics[f"{prefix}_top_{k}_test_accuracy"] = fmean(top_k)
+    return metrics
+
+
+def top_k_accuracy(x_ND: Tensor, truth_N: Tensor, test_ND: Tensor, test_truth_N: Tensor, k: int) -> float:
+    """Test accuracy of a logistic regression (L2, C = 1) on the k features whose class means differ most.
+
+    Source: SAEBench `get_top_k_mean_diff_mask`, `train_sklearn_probe`.
+    """
+    difference_D = (x_ND[truth_N].mean(0) - x_ND[~truth_N].mean(0)).abs()
+    chosen_K = difference_D.argsort(descending=True)[:k].sort().values
+    regression = LogisticRegression(max_iter=1000)
+    regression.fit(x_ND[:, chosen_K].cpu().numpy(), truth_N.cpu().numpy())
+    return float(regression.score(test_ND[:, chosen_K].cpu().numpy(), test_truth_N.cpu().numpy()))

@@ -1,0 +1,160 @@
+"""Spurious correlation removal (SCR): can latents take a spurious attribute out of a probe that learned it?
+
+Shape suffixes: N texts, F latents.
+
+Source: SAEBench 0.6.0, `evals/scr_and_tpp/main.py` with perform_scr = True, `dataset_creation.py`. (The paper's text expands
+the abbreviation otherwise, as a subspace cosine; that is in `subspace.py`. Its Table 1 holds this one.)
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from wta_sae.errors import UserError
+from wta_sae.language_model import LanguageModel
+from wta_sae.metrics.ablation import ABLATIONS, N_VALUES, ablated_logits, code_difference, latent_effects, top_latents
+from wta_sae.metrics.evaluation import Evaluation
+from wta_sae.metrics.pooling import BATCH_TEXTS, CONTEXT, Pooled, pool_texts
+from wta_sae.metrics.probes import PERTURBATION_PROBE, Probe, train_probe
+from wta_sae.metrics.tasks import one_vs_one
+from wta_sae.progress import progress
+from wta_sae.sae import SAE
+
+QUADRANTS = ("pos_pos", "pos_neg", "neg_pos", "neg_neg")  # first word: the attribute's value, second: the concept's
+# A set of texts -> the groups that are its positives and negatives. SAEBench calls them after one of its pairs:
+# "male / female" (attribute), "professor / nurse" (concept), "male_professor / female_nurse" (biased).
+SETS = {
+    "attribute": ("attribute positive", "attribute negative"),
+    "concept": ("concept positive", "concept negative"),
+    "biased": ("biased positive", "biased negative"),
+}
+SMALLEST_GAP = 0.001  # between the unbiased and the biased probe's accuracy; below it there is nothing to remove
+
+
+def evaluate_scr(
+    lm: LanguageModel,
+    saes: dict[str, SAE],
+    quadrants: dict[str, dict[str, list[str]]],
+    n_values: Sequence[int] = N_VALUES,
+    seed: int = 42,
+    context: int = CONTEXT,
+    batch_texts: int = BATCH_TEXTS,
+) -> dict[str, Evaluation]:
+    """SCR on one pair of concepts; see `scr_metrics`. Take the mean over pairs with `mean_evaluation`.
+
+    quadrants: {"train": {quadrant: [text, ...]}, "test": {...}} with the four QUADRANTS.
+    """
+    pools = {}
+    for split in ("train", "test"):
+        if split not in quadrants:
+            raise UserError(f"quadrants: no {split!r} split; give train and test texts")
+        groups = balanced_groups(quadrants[split], split, seed)
+        pools[split] = pool_texts(lm, saes, groups, context, batch_texts)
+    probes = train_set_probes(pools["train"], pools["test"], seed)
+    return scr_metrics(saes, pools["train"], pools["test"], probes, n_values)
+
+
+def balanced_groups(quadrants: dict[str, list[str]], split: str, seed: int) -> dict[str, list[str]]:
+    """The six groups of 2s texts that the three SETS are made of, in SAEBench's order and shuffles.
+
+    s is the largest size that the quadrants allow: s texts of pos_neg and neg_pos, 2s of pos_pos and neg_neg, of which the
+    biased set takes all and the balanced ones the first s. Raises UserError for a missing or an empty quadrant.
+    """
+    missing = [name for name in QUADRANTS if name not in quadrants]
+    if missing:
+        raise UserError(f"quadrants: {split} has no {missing[0]!r}; give all of: {', '.join(QUADRANTS)}")
+    pos_pos, pos_neg, neg_pos, neg_neg = (list(quadrants[name]) for name in QUADRANTS)
+    size = min(len(pos_pos) // 2, len(pos_neg), len(neg_pos), len(neg_neg) // 2)
+    if size == 0:
+        counts = ", ".join(f"{name} {len(quadrants[name])}" for name in QUADRANTS)
+        raise UserError(f"quadrants: too few {split} texts ({counts}); pos_pos and neg_neg need 2, the others 1")
+    groups = {
+        "attribute positive": pos_pos[:size] + pos_neg[:size],
+        "attribute negative": neg_pos[:size] + neg_neg[:size],
+        "concept positive": pos_pos[:size] + neg_pos[:size],
+        "concept negative": pos_neg[:size] + neg_neg[:size],
+        "biased positive": pos_pos[: 2 * size],
+        "biased negative": neg_neg[: 2 * size],
+    }
+    generator = np.random.default_rng(seed)
+    for texts in groups.values():
+        generator.shuffle(texts)
+    return groups
+
+
+def train_set_probes(train: Pooled, test: Pooled, seed: int) -> dict[str, Probe]:
+    """A probe for each of the SETS on the pooled residual stream; they do not depend on the SAE.
+
+    SAEBench also trains each probe's mirror image, and uses none of them; here they only keep the draws in step, so that a
+    seed gives SAEBench's own probes.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    probes = {}
+    for name, groups in progress(SETS.items(), "SCR probes", len(SETS), "sets"):
+        probes[name] = _train_set_probe(train, test, *groups, generator)
+        _train_set_probe(train, test, *reversed(groups), generator)
+    return probes
+
+
+def _train_set_probe(train: Pooled, test: Pooled, positive: str, negative: str, generator: torch.Generator) -> Probe:
+    rows, is_positive = one_vs_one(train, positive, negative, generator)
+    test_rows, test_is_positive = one_vs_one(test, positive, negative, generator)
+    x_ND, test_ND = train.residual_ND[rows], test.residual_ND[test_rows]
+    return train_probe(x_ND, is_positive, test_ND, test_is_positive, PERTURBATION_PROBE, generator)[0]
+
+
+@torch.no_grad()
+def scr_metrics(
+    saes: dict[str, SAE],
+    train: Pooled,
+    test: Pooled,
+    probes: dict[str, Probe],
+    n_values: Sequence[int] = N_VALUES,
+) -> dict[str, Evaluation]:
+    """SCR from pooled texts and trained probes; deterministic.
+
+    A score is the share of the gap between the biased probe's accuracy and the matching unbiased probe's that closes when
+    the top n latents are taken out; negative and above 1 are possible, 0 where the gap is below SMALLEST_GAP.
+    scr_dir1_threshold_{n}: accuracy on the concept, without the attribute's latents; scr_dir2_threshold_{n}: accuracy on the
+    attribute, without the concept's; scr_metric_threshold_{n}: the first where the biased probe follows the attribute more
+    than the concept, the second where less, left out where equal. The same with the ending _masked, without SAEBench's leak.
+    """
+    clean = {(probe, data): _accuracy(probes[probe].logits(test.residual_ND), test, data) for probe in SETS for data in SETS}
+    followed = clean["biased", "attribute"] - clean["biased", "concept"]
+    evaluations = {}
+    for label, sae in progress(saes.items(), "SCR", len(saes), "SAEs"):
+        metrics = {}
+        for direction, taken_out, data in ((1, "attribute", "concept"), (2, "concept", "attribute")):
+            effects_F = set_effects(train, label, taken_out, probes[taken_out], sae.W_dec_FD)
+            gap = clean[data, data] - clean["biased", data]
+            is_the_metric = followed > 0 if direction == 1 else followed < 0
+            for n in n_values:
+                latents_K = top_latents(effects_F, n)
+                for ending in ABLATIONS:
+                    logits_N1 = ablated_logits(test, label, ending, latents_K, [probes["biased"]], sae.W_dec_FD)
+                    gained = _accuracy(logits_N1[:, 0], test, data) - clean["biased", data]
+                    score = gained / gap if gap >= SMALLEST_GAP else 0.0
+                    metrics[f"scr_dir{direction}_threshold_{n}{ending}"] = score
+                    if is_the_metric:
+                        metrics[f"scr_metric_threshold_{n}{ending}"] = score
+        evaluations[label] = Evaluation(metrics)
+    return evaluations
+
+
+def set_effects(train: Pooled, label: str, name: str, probe: Probe, W_dec_FD: Tensor) -> Tensor:
+    """|a+ - a-| |<w, W_dec[j]>| of every latent on a set's training texts, (F)."""
+    rows, is_positive = _set_rows(train, name)
+    return latent_effects(code_difference(train.codes[label], rows, is_positive), probe, W_dec_FD).abs()
+
+
+def _set_rows(pooled: Pooled, name: str) -> tuple[Tensor, Tensor]:
+    positive, negative = (pooled.rows(group) for group in SETS[name])
+    rows = torch.cat([positive, negative]).to(pooled.residual_ND.device)
+    return rows, torch.arange(len(rows), device=rows.device) < len(positive)
+
+
+def _accuracy(logits_N: Tensor, pooled: Pooled, name: str) -> float:
+    rows, is_positive = _set_rows(pooled, name)
+    return ((logits_N[rows] > 0) == is_positive).double().mean().item()

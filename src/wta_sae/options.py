@@ -1,0 +1,19 @@
+"""Command-line flags from a dataclass: a config section, a dataclass of options and a stage's flags share their names."""
+
+import argparse
+import dataclasses
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+def add_options(parser: argparse.ArgumentParser, options: type) -> None:
+    """One required flag for each field, in its type, with the field's `help` metadata."""
+    for field in dataclasses.fields(options):
+        flag = "--" + field.name.replace("_", "-")
+        parser.add_argument(flag, type=field.type, required=True, help=field.metadata["help"], metavar="X")
+
+
+def read_options(arguments: argparse.Namespace, options: type[T]) -> T:
+    """The dataclass that the flags fill."""
+    return options(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(options)})

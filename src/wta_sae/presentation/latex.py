@@ -1,0 +1,75 @@
+"""LaTeX text from Python values: escaping, and how a number looks in the paper."""
+
+import math
+from pathlib import Path
+
+from wta_sae.files import replacing
+
+MISSING = "---"
+SMALLEST_PLAIN_RATE = 1e-3
+"""Rates below it are shown in powers of ten."""
+
+_SPECIAL = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+}
+
+
+def escape(text: str) -> str:
+    """`text` with LaTeX's special characters made literal."""
+    return "".join(_SPECIAL.get(character, character) for character in str(text))
+
+
+def count(value: int) -> str:
+    """A whole number with thousands separators, right in text and in math: 2048 -> 2{,}048."""
+    return f"{int(value):,}".replace(",", "{,}")
+
+
+def number(value: float | None, digits: int) -> str:
+    """A decimal number for text mode: an em dash for None and NaN, a real minus sign, no decimals from 1,000 up."""
+    if value is None or math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return r"\ensuremath{\infty}" if value > 0 else r"\textminus{}\ensuremath{\infty}"
+    digits = 0 if abs(value) >= 1000 else digits
+    text = f"{abs(value):,.{digits}f}".replace(",", "{,}")
+    negative = value < 0 and any(character in "123456789" for character in text)
+    return rf"\textminus{{}}{text}" if negative else text
+
+
+def shortest(value: float, digits: int) -> str:
+    """`number` with as few decimals as it needs: 20 rather than 20.0."""
+    return number(value, 0 if float(value).is_integer() else digits)
+
+
+def rate(value: float) -> str:
+    r"""A sparsity rate: 5e-6 -> $5\times10^{-6}$, 1e-6 -> $10^{-6}$, from 0.001 up the plain decimal number."""
+    if value >= SMALLEST_PLAIN_RATE:
+        return f"{value:.10f}".rstrip("0").rstrip(".")
+    mantissa, exponent = f"{value:.6e}".split("e")
+    power = f"10^{{{int(exponent)}}}"
+    mantissa = mantissa.rstrip("0").rstrip(".")
+    return rf"\ensuremath{{{power}}}" if mantissa == "1" else rf"\ensuremath{{{mantissa}\times {power}}}"
+
+
+def listing(items: list[str]) -> str:
+    """Items as a sentence lists them: "a, b and c". An em dash for no items."""
+    if len(items) < 2:
+        return items[0] if items else MISSING
+    return ", ".join(items[:-1]) + " and " + items[-1]
+
+
+def write_latex(path: Path, text: str) -> None:
+    """Writes a generated .tex file whole or not at all. Raises UserError where the folder cannot be written."""
+    with replacing(Path(path)) as temporary:
+        temporary.write_text(text, encoding="utf-8")

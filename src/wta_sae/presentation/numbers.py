@@ -1,0 +1,287 @@
+r"""Every number of the paper's prose as a LaTeX macro, made from the run's config, its metrics, and the published numbers.
+
+Names: \WtaReleasedEvCentred is a readout and a row of `paper/published.yaml`; \PublishedTopkCeScore the printed one;
+a config's value is named after its key. What the run did not measure is an em dash.
+"""
+
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from wta_sae.errors import UserError
+from wta_sae.presentation.latex import MISSING, count, escape, listing, number, rate, shortest, write_latex
+from wta_sae.presentation.metrics_table import (
+    BASELINE_READOUTS,
+    READOUTS,
+    WTA_READOUTS,
+    readout_value,
+    runs_of_shared_saes,
+    weights_value,
+    winners_by_rate,
+    wta_rates,
+)
+from wta_sae.variants import winners_per_latent
+
+FIGURE_ROWS = (("kl_div_score", "KlScore", 2), ("l1", "LOne", 1), ("frac_alive", "Alive", 4))
+"""Metrics of Figure 2 that Table 1 lacks: name, part of the macro's name, digits."""
+MEDIAN_COSINE = "encoder_decoder_cosine_sim_median"
+Macros = dict[str, str]
+
+
+def numbers_tex(config: dict[str, Any], metrics: pd.DataFrame, published: dict[str, Any]) -> str:
+    r"""The text of numbers.tex: one \newcommand a line.
+
+    config: the run's configuration, as the workflow validated it; metrics: `read_metrics`; published: `read_published`.
+    Raises UserError naming a config key that is missing.
+    """
+    table_rate = float(setting(config, "paper.table1_rate"))
+    macros = (
+        run_macros(config)
+        | sweep_macros(config, metrics, table_rate)
+        | table_macros(metrics, published, table_rate)
+        | curve_macros(metrics, published)
+        | comparison_macros(metrics, table_rate)
+        | published_macros(published)
+    )
+    lines = ["% Generated: an edit here is lost at the next build."]
+    lines += [rf"\newcommand{{\{name}}}{{{text}}}" for name, text in macros.items()]
+    return "\n".join(lines) + "\n"
+
+
+def setting(config: dict[str, Any], key: str) -> Any:
+    """The config's value at a dotted key. Raises UserError naming the key where it is missing."""
+    value = config
+    for part in key.split("."):
+        if not isinstance(value, dict) or part not in value:
+            raise UserError(f"config: the key {key!r} is missing; the paper's text needs it")
+        value = value[part]
+    return value
+
+
+def run_macros(config: dict[str, Any]) -> Macros:
+    """Sizes and settings of the run (the paper's section 5.1), and phrases that say on what text and model it ran."""
+    get = lambda key: setting(config, key)  # noqa: E731
+    latents, batch_tokens, length = (
+        int(get(key)) for key in ("training.latents", "training.batch_tokens", "text.context_length")
+    )
+    k = int(get("saes.topk.k"))
+    steps = int(get("activations.tokens")) * int(get("training.epochs")) // batch_tokens
+    sequences, texts = int(get("evaluation.batch_contexts")), int(get("evaluation.batch_texts"))
+    winners = winners_per_latent(float(get("paper.table1_rate")), sequences)
+    return {
+        "RunName": escape(get("run")),
+        "RunSeed": str(get("seed")),
+        "TextDescription": text_description(config),
+        "ModelDescription": model_description(config),
+        "ContextLength": count(length),
+        "HookBlock": str(get("language_model.layer")),
+        "CachedTokens": count(get("activations.tokens")),
+        "Latents": count(latents),
+        "BatchTokens": count(batch_tokens),
+        "TrainingSteps": count(steps),
+        "Epochs": count(get("training.epochs")),
+        "LearningRate": f"{float(get('training.learning_rate')):g}",
+        "WarmupSteps": count(get("training.warmup_steps")),
+        "DecaySteps": count(get("training.decay_steps")),
+        "ThresholdStart": count(get("training.threshold_start_step")),
+        "ThresholdBeta": f"{float(get('training.threshold_beta')):g}",
+        "DeadAfterTokens": count(get("training.dead_after_tokens")),
+        "TopkK": count(k),
+        "BatchTopkK": count(get("saes.batch_topk.k")),
+        "KShare": f"1/{count(latents // k)}" if latents % k == 0 else rate(k / latents),
+        "EvaluationContexts": count(get("text.evaluation_contexts")),
+        "EvaluationSequences": count(sequences),
+        "EvaluationTexts": count(texts),
+        "ReleasedWinners": count(winners),
+        "ReleasedLZero": shortest(winners * latents / length, 1),
+        "ClassCount": count(len(get("labelled_texts.classes"))),
+        "PairCount": count(len(get("labelled_texts.pairs"))),
+    }
+
+
+def text_description(config: dict[str, Any]) -> str:
+    """What the language model and the SAEs read, as a phrase."""
+    source = setting(config, "text.source")
+    if source == "docstrings":
+        packages = [rf"\texttt{{{escape(name)}}}" for name in setting(config, "text.docstrings.packages")]
+        return f"the documentation strings of installed Python packages ({listing(packages)})"
+    if source == "hub":
+        return rf"the dataset \texttt{{{escape(setting(config, 'text.hub.name'))}}}"
+    return "text files of the user's own"
+
+
+def model_description(config: dict[str, Any]) -> str:
+    """The language model, as a phrase."""
+    source = setting(config, "language_model.source")
+    if source == "train":
+        size = {
+            name: count(setting(config, f"language_model.train.{name}")) for name in ("blocks", "width", "vocabulary", "steps")
+        }
+        return (
+            f"a GPT-NeoX model of {size['blocks']} blocks, width {size['width']} and a vocabulary of {size['vocabulary']}, "
+            f"which the workflow trains for {size['steps']} steps"
+        )
+    if source == "hub":
+        return rf"the language model \texttt{{{escape(setting(config, 'language_model.hub.name'))}}}"
+    return rf"the language model \texttt{{{escape(PurePath(setting(config, 'language_model.path')).name)}}}"
+
+
+def sweep_macros(config: dict[str, Any], metrics: pd.DataFrame, table_rate: float) -> Macros:
+    """WTA's rates, which of them share a trained SAE, and what Table 1's rate gives."""
+    batch_tokens = int(setting(config, "training.batch_tokens"))
+    rates = wta_rates(metrics)
+    medians = [weights_value(metrics, WTA_READOUTS[0], MEDIAN_COSINE, value) for value in rates]
+    winners = winners_by_rate(metrics)
+    shared = [group for group in runs_of_shared_saes(winners) if len(group) > 1]
+    lowest = shared[0] if shared else []
+    matched = int(setting(config, "saes.topk.k")) / int(setting(config, "training.latents"))
+    at_table = winners_per_latent(table_rate, batch_tokens)
+    latents = int(setting(config, "training.latents"))
+    return {
+        "Rates": listing([rate(value) for value in rates]),
+        "RateCount": count(len(rates)),
+        "WtaSaeCount": count(len(set(winners.values()))),
+        "LowestRate": rate(rates[0]),
+        "HighestRate": rate(rates[-1]),
+        "SharedRates": listing([rate(value) for value in lowest]),
+        "SharedRateCount": count(len(lowest)),
+        "SharedWinners": count(winners[lowest[0]]) if lowest else MISSING,
+        "MatchedRate": rate(matched),
+        "TableRate": rate(table_rate),
+        "TableWinners": count(at_table),
+        "TableBudget": shortest(at_table * latents / batch_tokens, 1),
+        "MedianCosineLowest": number(medians[0], 2),
+        "MedianCosineHighest": number(medians[-1], 2),
+        "MedianCosineTrend": trend(medians, 2),
+        **{
+            f"Matched{readout.macro}{part}": number(readout_value(metrics, readout, metric, matched), digits)
+            for readout in WTA_READOUTS
+            for metric, part, digits in (
+                ("l0", "LZero", 1),
+                ("explained_variance", "EvCentred", 3),
+                ("ce_loss_score", "CeScore", 3),
+            )
+        },
+    }
+
+
+def trend(values: list[float | None], digits: int) -> str:
+    """How a sequence moves, in words, at the precision that is printed."""
+    if any(value is None for value in values) or len(values) < 2:
+        return "was not measured at every rate"
+    steps = np.diff(np.round(np.array(values, dtype=float), digits))
+    if not steps.any():
+        return "stays the same"
+    if (steps >= 0).all():
+        return "never falls as the rate grows"
+    if (steps <= 0).all():
+        return "never rises as the rate grows"
+    return "rises and falls along the sweep"
+
+
+def table_macros(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float) -> Macros:
+    """Every value of Table 1, and of Figure 2 at Table 1's rate."""
+    rows = [(row["metric"], row["macro"], row["digits"]) for row in published["rows"]]
+    macros = {
+        readout.macro + part: number(readout_value(metrics, readout, metric, table_rate), digits)
+        for readout in READOUTS
+        for metric, part, digits in (*rows, *FIGURE_ROWS)
+    }
+    for name, metric in (("CeWithoutSae", "ce_loss_without_sae"), ("CeAblated", "ce_loss_with_ablation")):
+        macros[name] = number(_first(lambda readout, metric=metric: readout_value(metrics, readout, metric, table_rate)), 2)
+    macros["LlmProbing"] = number(_first(lambda readout: readout_value(metrics, readout, "llm_test_accuracy", table_rate)), 3)
+    return macros
+
+
+def _first(measure: Callable[..., float | None]) -> float | None:
+    """A number that is the same for every SAE, from the first readout that has it."""
+    return next((found for readout in READOUTS if (found := measure(readout)) is not None), None)
+
+
+def curve_macros(metrics: pd.DataFrame, published: dict[str, Any]) -> Macros:
+    """Figure 2 in words: each line's value at the lowest and highest rate, and its peak."""
+    rates = wta_rates(metrics)
+    digits_of = {row["metric"]: row["digits"] for row in published["rows"]}
+    shown = (*FIGURE_ROWS, ("explained_variance", "EvCentred", digits_of.get("explained_variance", 3)))
+    macros = {}
+    for readout in WTA_READOUTS:
+        for metric, part, digits in shown:
+            values = [readout_value(metrics, readout, metric, value) for value in rates]
+            measured = [(found, at) for found, at in zip(values, rates, strict=True) if found is not None]
+            peak, at = max(measured, key=lambda pair: pair[0]) if measured else (None, None)
+            macros |= {
+                f"{readout.macro}{part}Lowest": number(values[0], digits),
+                f"{readout.macro}{part}Highest": number(values[-1], digits),
+                f"{readout.macro}{part}Peak": number(peak, digits),
+                f"{readout.macro}{part}PeakRate": MISSING if at is None else rate(at),
+            }
+    return macros
+
+
+def comparison_macros(metrics: pd.DataFrame, table_rate: float) -> Macros:
+    """Comparing words and differences at Table 1's rate, so that no sentence asserts what another run could contradict."""
+    macros = {}
+    for metric, part in (("explained_variance", "EvCentred"), ("ce_loss_score", "CeScore")):
+        of = {readout.macro: readout_value(metrics, readout, metric, table_rate) for readout in READOUTS}
+        macros[f"{part}PerLatentAgainstReleased"] = comparing_word(of["WtaPerLatent"], of["WtaReleased"], 3)
+        macros[f"{part}PerLatentAgainstDescribed"] = comparing_word(of["WtaPerLatent"], of["WtaDescribed"], 3)
+        for baseline in BASELINE_READOUTS:
+            for readout in WTA_READOUTS:
+                low, high = of[readout.macro], of[baseline.macro]
+                difference = None if low is None or high is None else high - low
+                macros[f"{part}{baseline.macro}Minus{readout.macro}"] = number(difference, 3)
+    return macros
+
+
+def comparing_word(left: float | None, right: float | None, digits: int) -> str:
+    """ "above", "below" or "equal to", as the printed digits show it."""
+    if left is None or right is None:
+        return "not comparable with"
+    left, right = round(left, digits), round(right, digits)
+    return "equal to" if left == right else "above" if left > right else "below"
+
+
+def published_macros(published: dict[str, Any]) -> Macros:
+    """The numbers that the paper prints: its set-up (section 5.1), Table 1, and what section 5.2 states about the figures."""
+    setup = published["setup"]
+    macros = {
+        "PublishedModel": escape(setup["model"]),
+        "PublishedLayer": str(setup["layer"]),
+        "PublishedLatents": count(setup["latents"]),
+        "PublishedTokens": count(setup["tokens"]),
+        "PublishedBatchTokens": count(setup["batch_tokens"]),
+        "PublishedSteps": count(setup["steps"]),
+        "PublishedK": count(setup["k"]),
+        "PublishedContextLength": count(setup["context_length"]),
+        "PublishedTableRate": rate(setup["table_rate"]),
+        "PublishedTableWinners": count(winners_per_latent(setup["table_rate"], setup["batch_tokens"])),
+        "PublishedMatchedRate": rate(setup["k"] / setup["latents"]),
+        "PublishedReleasedLZero": count(setup["latents"] // setup["context_length"]),
+        "PublishedCeWithoutSae": number(setup["ce_loss_without_sae"], 2),
+        "PublishedScale": number(setup["scale"], 1),
+        "PublishedLowestRate": rate(setup["lowest_rate"]),
+        "PublishedHighestRate": rate(setup["highest_rate"]),
+    }
+    for row in published["rows"]:
+        for variant, printed in row.get("published", {}).items():
+            name = {"wta": "Wta", "batch_topk": "BatchTopk", "topk": "Topk"}[variant]
+            macros[f"Published{name}{row['macro']}"] = number(printed, row["digits"])
+    figure2 = {entry["metric"]: entry for entry in published["figure2"]}
+    peak = figure2["kl_div_score"]["points"][0]
+    macros |= {"PublishedKlPeak": number(peak["value"], 2), "PublishedKlPeakRate": rate(peak["rate"])}
+    ends = (("l1", "LOne", 0), ("frac_alive", "Alive", 4))
+    for metric, part, digits in ends:
+        points = sorted(figure2[metric]["points"], key=lambda point: point["rate"])
+        macros[f"Published{part}Lowest"] = number(points[0]["value"], digits)
+        macros[f"Published{part}Highest"] = number(points[-1]["value"], digits)
+    for statement in published["figure1"]["medians"]:
+        macros[f"PublishedMedian{statement['bound'].capitalize()}"] = f"{statement['value']:g}"
+    return macros
+
+
+def write_numbers(path: Path, config: dict[str, Any], metrics: pd.DataFrame, published: dict[str, Any]) -> None:
+    """`numbers_tex` into a file."""
+    write_latex(path, numbers_tex(config, metrics, published))

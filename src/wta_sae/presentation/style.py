@@ -1,0 +1,93 @@
+"""One look for every figure: the paper's Times-like fonts, its column widths, one colour and marker an inference rule."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import seaborn as sns
+
+COLUMN_WIDTH = 3.25
+"""Inches, of one of the paper's two columns."""
+TEXT_WIDTH = 6.875
+"""Inches, of both columns with the gap between them (`paper/main.tex` sets the same)."""
+
+INK = "#222222"
+FAINT = "#8a8a8a"
+BAND = "#f0f0f0"
+GRID = "#e4e4e4"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one readout is drawn. line: matplotlib's line style; width and size: of line and marker, in points.
+
+    Lines that are drawn later are thinner, so that one under another still shows.
+    """
+
+    label: str
+    colour: str
+    marker: str
+    line: str | tuple
+    width: float = 1.2
+    size: float = 0
+
+
+# Colours of Okabe and Ito: apart for every common kind of colour blindness, and in grey by marker and line style.
+LOOKS = {
+    ("wta", "described"): Look("WTA, described", "#0072B2", "o", "-", width=2.0, size=5.0),
+    ("wta", "released"): Look("WTA, released", "#D55E00", "s", "-", width=1.4, size=3.8),
+    ("wta", "per_latent"): Look("WTA, per latent", "#009E73", "^", "-", width=0.9, size=3.4),
+    ("batch_topk", "threshold"): Look("BatchTopK", "#AA4499", "", (0, (4, 1.6))),
+    ("topk", "topk"): Look("TopK", "#555555", "", (0, (1, 1.2))),
+}
+RELEASED_UNCENTRED = Look("WTA, released, not centred (b)", "#D55E00", "", (0, (1, 1)), width=0.9)
+PUBLISHED = Look("WTA, published (b: not centred)", "#000000", "D", "", size=4.6)
+
+SETTINGS = {
+    "font.family": ["STIXGeneral"],  # bundled with matplotlib; Times-like, as the paper's body
+    "mathtext.fontset": "stix",
+    "font.size": 8,
+    "axes.titlesize": 8.5,
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 8,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "axes.edgecolor": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.linewidth": 0.6,
+    "axes.titlelocation": "left",
+    "axes.titlepad": 4,
+    "axes.axisbelow": True,
+    "axes.grid": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.5,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "xtick.minor.size": 0,
+    "ytick.minor.size": 0,
+    "xtick.bottom": True,
+    "ytick.left": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.6,
+    "legend.frameon": False,
+    "legend.handlelength": 2.0,
+    "legend.columnspacing": 1.4,
+    "pdf.fonttype": 42,  # text stays text
+    "figure.dpi": 100,
+}
+
+
+@contextmanager
+def paper_style() -> Iterator[None]:
+    """matplotlib's settings for the paper, inside the block only."""
+    with mpl.rc_context(), sns.axes_style("ticks"):
+        mpl.rcParams.update(SETTINGS)
+        yield

@@ -1,0 +1,51 @@
+"""Writes the residual stream after one block of a language model to shuffled safetensors shards."""
+
+from argparse import ArgumentParser, Namespace
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from wta_sae.activations import cache_activations
+from wta_sae.devices import DTYPES, best_device, dtype_named, make_repeatable
+from wta_sae.files import array_sha256
+from wta_sae.language_model import load_language_model
+from wta_sae.options import add_options, read_options
+from wta_sae.text.tokens import read_tokens
+
+
+@dataclass(frozen=True)
+class CachingOptions:
+    """The `activations` section of config.yaml."""
+
+    tokens: int = field(metadata={"help": "tokens to cache, special ones not counted"})
+    dtype: str = field(metadata={"help": f"on disk: {' or '.join(DTYPES)}"})
+    shard_tokens: int = field(metadata={"help": "tokens a shard"})
+    batch_contexts: int = field(metadata={"help": "contexts a forward pass"})
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--lm", type=Path, required=True, help="transformers directory")
+    parser.add_argument("--layer", type=int, required=True, help="block whose output is cached, from 0")
+    parser.add_argument("--token-file", type=Path, required=True, help="safetensors of (contexts, length)")
+    add_options(parser, CachingOptions)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="directory to write")
+
+
+def run(arguments: Namespace) -> None:
+    make_repeatable(arguments.seed)
+    options = read_options(arguments, CachingOptions)
+    lm = load_language_model(arguments.lm, arguments.layer, best_device())
+    tokens_CL = read_tokens(arguments.token_file)
+    lm.check_context(tokens_CL.shape[1])
+    manifest = cache_activations(
+        arguments.out,
+        lm,
+        tokens_CL,
+        array_sha256(tokens_CL.numpy()),
+        rows=options.tokens,
+        dtype=dtype_named(options.dtype),
+        shard_rows=options.shard_tokens,
+        batch_contexts=options.batch_contexts,
+        seed=arguments.seed,
+    )
+    print(f"{manifest.rows:,} tokens in {len(manifest.shards)} shards, norm factor {manifest.norm_factor:.4f}")

@@ -1,0 +1,54 @@
+"""Collects documents from docstrings, files or the hub, de-duplicated and split into train and evaluation."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from wta_sae.text.docstrings import docstring_passages, versions
+from wta_sae.text.documents import as_documents, write_documents
+from wta_sae.text.sources import file_passages, hub_passages
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    sources = parser.add_subparsers(dest="source", required=True)
+    docstrings = sources.add_parser("docstrings", help="the documentation of installed packages")
+    docstrings.add_argument("--packages", nargs="+", required=True, help="as they are imported")
+    docstrings.add_argument("--workers", type=int, default=1, help="processes that read")
+    files = sources.add_parser("files", help="your own text")
+    files.add_argument("--paths", nargs="+", required=True, help=".txt, .jsonl or .parquet files, or glob patterns")
+    files.add_argument("--column", default="text", help="of .jsonl and .parquet")
+    hub = sources.add_parser("hub", help="a dataset of the hub, or a dataset directory on disk")
+    hub.add_argument("--name", required=True)
+    hub.add_argument("--configuration", help="of a dataset that has several")
+    hub.add_argument("--revision", required=True, help="branch, tag or commit")
+    hub.add_argument("--split", default="train")
+    hub.add_argument("--column", default="text")
+    hub.add_argument("--data-files", nargs="+", help="of the dataset, where it does not say itself")
+    hub.add_argument("--characters", type=int, required=True, help="stop once the documents hold so many")
+    for source in (docstrings, files, hub):
+        source.add_argument("--evaluation-share", type=float, required=True, help="of the documents")
+        source.add_argument("--out", type=Path, required=True, help="Parquet file to write")
+
+
+def run(arguments: Namespace) -> None:
+    characters = None
+    if arguments.source == "docstrings":
+        passages = docstring_passages(arguments.packages, arguments.workers)
+        description = {"source": "docstrings", "packages": versions(arguments.packages)}
+    elif arguments.source == "files":
+        passages = file_passages(arguments.paths, arguments.column)
+        description = {"source": "files", "paths": arguments.paths, "column": arguments.column}
+    else:
+        keys = ("name", "configuration", "revision", "split", "column", "data_files")
+        description = {"source": "hub"} | {key: getattr(arguments, key) for key in keys}
+        passages = hub_passages(
+            arguments.name,
+            arguments.configuration,
+            arguments.revision,
+            arguments.split,
+            arguments.column,
+            arguments.data_files,
+        )
+        characters = arguments.characters
+    written = write_documents(arguments.out, as_documents(passages, arguments.evaluation_share, characters), description)
+    for group, documents in sorted(written["documents"].items()):
+        print(f"{group}: {documents:,} documents, {written['characters'][group]:,} characters")

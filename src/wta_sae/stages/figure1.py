@@ -1,0 +1,27 @@
+"""Draws Figure 1: the distribution of encoder-decoder cosines at each sparsity rate."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from wta_sae.files import read_tensors
+from wta_sae.presentation.figures import write_figure1
+from wta_sae.presentation.metrics_table import read_published
+from wta_sae.sae import read_metadata
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--saes", type=Path, nargs="+", required=True, help="directories of the WTA SAEs")
+    parser.add_argument("--latents", type=Path, nargs="+", required=True, help="their evaluate-geometry safetensors")
+    parser.add_argument("--published", type=Path, required=True, help="the paper's numbers")
+    parser.add_argument("--pdf", type=Path, required=True)
+    parser.add_argument("--png", type=Path, required=True)
+
+
+def run(arguments: Namespace) -> None:
+    cosines_by_rate, winners = {}, {}
+    for sae, latents in zip(arguments.saes, arguments.latents, strict=True):
+        metadata, (tensors, _) = read_metadata(sae), read_tensors(latents)
+        for rate in metadata["rates"]:
+            cosines_by_rate[rate] = tensors["encoder_decoder_cosine_sim"].numpy()
+            winners[rate] = metadata["k"]
+    write_figure1(arguments.pdf, arguments.png, cosines_by_rate, read_published(arguments.published), winners)

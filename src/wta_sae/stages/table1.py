@@ -1,0 +1,18 @@
+"""Writes Table 1: WTA under each inference rule against BatchTopK and TopK."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from wta_sae.presentation.metrics_table import read_metrics, read_published
+from wta_sae.presentation.tables import write_table1
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--metrics", type=Path, required=True, help="CSV of collect-metrics")
+    parser.add_argument("--published", type=Path, required=True, help="the paper's numbers; its rows are the table's")
+    parser.add_argument("--rate", type=float, required=True, help="nominal sparsity rate of the WTA SAE")
+    parser.add_argument("--out", type=Path, required=True, help="LaTeX file to write")
+
+
+def run(arguments: Namespace) -> None:
+    write_table1(arguments.out, read_metrics(arguments.metrics), read_published(arguments.published), arguments.rate)

@@ -1,0 +1,36 @@
+"""Packs the documents of one split into contexts of token ids."""
+
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from pathlib import Path
+
+from wta_sae.language_model import load_tokenizer
+from wta_sae.text.documents import EVALUATION, TRAIN, read_description, read_texts
+from wta_sae.text.packing import PACKINGS
+from wta_sae.text.tokens import write_tokens
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--documents", type=Path, required=True, help="Parquet file of collect-text")
+    parser.add_argument("--split", choices=[TRAIN, EVALUATION], required=True)
+    parser.add_argument("--tokenizer", type=Path, required=True, help="transformers directory")
+    parser.add_argument("--contexts", type=int, required=True, help="how many to make")
+    parser.add_argument("--length", type=int, required=True, help="tokens a context")
+    parser.add_argument("--packing", choices=list(PACKINGS), required=True)
+    parser.add_argument("--prepend-bos", action=BooleanOptionalAction, required=True, help="start each context with BOS")
+    parser.add_argument("--seed", type=int, required=True, help="of the order of documents")
+    parser.add_argument("--out", type=Path, required=True, help="safetensors file to write")
+
+
+def run(arguments: Namespace) -> None:
+    written = write_tokens(
+        arguments.out,
+        read_texts(arguments.documents, arguments.split),
+        load_tokenizer(arguments.tokenizer),
+        arguments.length,
+        arguments.contexts,
+        arguments.packing,
+        arguments.prepend_bos,
+        arguments.seed,
+        {"split": arguments.split, "tokenizer": str(arguments.tokenizer), "text": read_description(arguments.documents)},
+    )
+    print(f"{written['contexts']:,} contexts of {written['length']} tokens from {written['documents']:,} documents")

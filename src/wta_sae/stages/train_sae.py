@@ -1,0 +1,58 @@
+"""Trains one sparse autoencoder on cached activations and writes it as an SAELens directory."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+import pandas as pd
+
+from wta_sae.activations import ActivationCache
+from wta_sae.devices import best_device, make_repeatable
+from wta_sae.errors import UserError
+from wta_sae.options import add_options, read_options
+from wta_sae.progress import progress
+from wta_sae.sae import save_sae
+from wta_sae.training import Trainer, TrainingOptions, train
+from wta_sae.variants import VARIANTS, l0_budget
+
+LOG_EVERY = 10
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--activations", type=Path, required=True, help="directory of the activation cache")
+    parser.add_argument("--variant", required=True, help=f"one of: {', '.join(VARIANTS)}")
+    parser.add_argument("--k", type=int, required=True, help="active latents a token; for wta: winners a latent and batch")
+    parser.add_argument("--rates", type=float, nargs="*", default=[], help="nominal rates that give wta these winners")
+    add_options(parser, TrainingOptions)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--out", type=Path, required=True, help="directory to write")
+
+
+def run(arguments: Namespace) -> None:
+    make_repeatable(arguments.seed)
+    options = read_options(arguments, TrainingOptions)
+    cache = ActivationCache(arguments.activations)
+    manifest = cache.manifest
+    steps = manifest.rows * options.epochs // options.batch_tokens
+    if steps == 0:
+        raise UserError(
+            f"training.batch_tokens: {options.batch_tokens:,}, but the cache holds {manifest.rows:,} tokens; lower it"
+        )
+    trainer = Trainer(arguments.variant, arguments.k, manifest.width, options, steps, arguments.seed, best_device())
+    batches = cache.batches(options.batch_tokens, arguments.seed, options.epochs)
+    curve = train(trainer, progress(batches, f"training {arguments.out.name}", steps, "step"), manifest.norm_factor, LOG_EVERY)
+    rates = tuple(arguments.rates)
+    sae, thresholds = trainer.trained(manifest.norm_factor, rates)
+    metadata = {
+        "model_name": manifest.model,
+        "hook_name": manifest.hook_name,
+        "hook_head_index": None,
+        "variant": arguments.variant,
+        "k": arguments.k,
+        "rates": list(rates),
+        "l0_budget": l0_budget(arguments.variant, arguments.k, options.latents, options.batch_tokens),
+        "steps": steps,
+        "seed": arguments.seed,
+        "norm_factor": manifest.norm_factor,
+        "training": vars(options),
+    }
+    save_sae(arguments.out, sae, thresholds, metadata, curve=pd.DataFrame(curve))

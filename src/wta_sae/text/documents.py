@@ -1,0 +1,168 @@
+"""Documents: de-duplicated, each in one split for good, kept in one Parquet file.
+
+The split of a document depends on its text alone: no order, seed or budget moves it to the other one.
+Exact duplicates (up to white space) are dropped; texts that differ by a word are not, and may stand on both sides.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import astuple, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from wta_sae.errors import UserError
+from wta_sae.files import replacing
+
+TRAIN, EVALUATION = "train", "evaluation"
+DOCSTRING, CODE, PLAIN = "docstring", "code", "text"
+COLUMNS = ("text", "split", "package", "kind")
+DOCUMENTS_PER_ROW_GROUP = 5000
+METADATA_KEY = b"wta_sae"
+
+
+class Passage(NamedTuple):
+    """What a source yields. package: where a docstring or a piece of code is from; kind: DOCSTRING, CODE or PLAIN."""
+
+    text: str
+    package: str = ""
+    kind: str = PLAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A passage and its split, TRAIN or EVALUATION."""
+
+    text: str
+    split: str
+    package: str = ""
+    kind: str = PLAIN
+
+
+def normalised(text: str) -> str:
+    """The text that two duplicates share: runs of white space are one space."""
+    return " ".join(text.split())
+
+
+def fraction_of(text: str, purpose: str) -> float:
+    """A number in [0, 1) that depends on the text and the purpose alone, the same on every machine.
+
+    Two purposes give unrelated numbers: labelled texts are split again among the evaluation documents.
+    """
+    digest = hashlib.sha256(f"{purpose}\0{normalised(text)}".encode()).digest()
+    return int.from_bytes(digest[:6], "big") / 2**48  # 48 bits, so that no value rounds up to 1
+
+
+def as_documents(passages: Iterable[Passage], evaluation_share: float, characters: int | None = None) -> Iterator[Document]:
+    """Drops empty passages and exact duplicates, and puts `evaluation_share` of the rest apart.
+
+    characters: stop once the documents hold this many (a streamed source is not read further); None reads everything.
+    Code stays in the evaluation split alone: it labels texts, no model is trained on it.
+    Raises UserError for a share outside (0, 1).
+    """
+    if not 0 < evaluation_share < 1:
+        raise UserError(f"text.evaluation_share: {evaluation_share} is outside (0, 1); use for example 0.2")
+    seen: set[bytes] = set()
+    total = 0
+    for text, package, kind in passages:
+        text = text.encode("utf-8", "replace").decode()  # a lone surrogate cannot be written
+        digest = hashlib.sha256(normalised(text).encode()).digest()[:16]
+        if not text.strip() or digest in seen:
+            continue
+        seen.add(digest)
+        split = EVALUATION if fraction_of(text, "split") < evaluation_share else TRAIN
+        if kind == CODE and split == TRAIN:
+            continue
+        yield Document(text, split, package, kind)
+        total += len(text)
+        if characters is not None and total >= characters:
+            return
+
+
+def write_documents(path: Path, documents: Iterable[Document], description: dict[str, Any]) -> dict[str, Any]:
+    """Writes Parquet with the columns text, split, package, kind, a batch at a time; returns the metadata in its footer.
+
+    The metadata: `dataset` (`description`), `documents` and `characters` per split and kind, `sha256` of the whole corpus.
+    Raises UserError where either split is left without a document to train or evaluate on.
+    """
+    digest = hashlib.sha256()
+    counts: dict[str, dict[str, int]] = {"documents": {}, "characters": {}}
+    with replacing(path) as temporary:
+        schema = pa.schema([(name, pa.string()) for name in COLUMNS])
+        with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            for batch in _batches(documents, DOCUMENTS_PER_ROW_GROUP):
+                for document in batch:
+                    key = f"{document.split} {document.kind}"
+                    counts["documents"][key] = counts["documents"].get(key, 0) + 1
+                    counts["characters"][key] = counts["characters"].get(key, 0) + len(document.text)
+                    digest.update("\0".join((*astuple(document), "")).encode())
+                rows = zip(*map(astuple, batch), strict=True)
+                writer.write_table(pa.table([pa.array(column, pa.string()) for column in rows], schema=schema))
+            metadata = {"dataset": description, **counts, "sha256": digest.hexdigest()}
+            writer.add_key_value_metadata({METADATA_KEY: json.dumps(metadata).encode()})
+        _require_both_splits(counts["documents"])
+    return metadata
+
+
+def _batches(documents: Iterable[Document], size: int) -> Iterator[list[Document]]:
+    batch: list[Document] = []
+    for document in documents:
+        batch.append(document)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _require_both_splits(documents: dict[str, int]) -> None:
+    prose = {split: 0 for split in (TRAIN, EVALUATION)}
+    for key, number in documents.items():
+        split, kind = key.split()
+        prose[split] += number if kind != CODE else 0
+    total = sum(prose.values())
+    if not total:
+        raise UserError("text: the source has no text; every document is empty")
+    for split, number in prose.items():
+        if not number:
+            raise UserError(
+                f"text: {total} documents leave none for the {split} split; give more of them "
+                "(a .txt file is one, a .jsonl file holds many) or change text.evaluation_share"
+            )
+
+
+def read_documents(path: Path, split: str | None = None) -> list[Document]:
+    """The documents of a file that `write_documents` wrote, in its order; of one split where one is named."""
+    documents = [Document(*row) for row in zip(*_columns(path, COLUMNS), strict=True)]
+    return [document for document in documents if split in (None, document.split)]
+
+
+def read_texts(path: Path, split: str) -> list[str]:
+    """The texts of one split that models are trained and evaluated on: all but the code, in the file's order."""
+    columns = zip(*_columns(path, ("text", "split", "kind")), strict=True)
+    return [text for text, its_split, kind in columns if its_split == split and kind != CODE]
+
+
+def read_description(path: Path) -> dict[str, Any]:
+    """The metadata that `write_documents` returned."""
+    try:
+        return json.loads(pq.read_metadata(path).metadata[METADATA_KEY])
+    except (OSError, pa.ArrowException, KeyError, TypeError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _columns(path: Path, names: tuple[str, ...]) -> list[list[str]]:
+    try:
+        table = pq.read_table(path, columns=list(names))
+        return [table.column(name).to_pylist() for name in names]
+    except (OSError, pa.ArrowException, KeyError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    if not Path(path).is_file():
+        return UserError(f"{path}: no such file")
+    return UserError(f"{path}: not a readable documents file ({type(error).__name__}); delete it and run again")

@@ -1,0 +1,98 @@
+"""Token lists of documents -> contexts of one length.
+
+Shape suffixes: C contexts, L positions.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from wta_sae.errors import UserError
+
+
+class Packed(NamedTuple):
+    """tokens_CL: int32; documents: how many were read; dropped: those of them too short to fill a context of their own."""
+
+    tokens_CL: np.ndarray
+    documents: int
+    dropped: int
+
+
+def pack_concatenated(
+    documents: Iterable[Sequence[int]], length: int, bos: int, prepend_bos: bool = True, contexts: int | None = None
+) -> Packed:
+    """SAEBench's token stream: documents joined with one `bos` between them, cut into pieces, each with `bos` in front.
+
+    With prepend_bos a piece is length - 1 long, without it `length`, and then only the bos between documents remain. What is
+    left after the last full piece is dropped. contexts: read no more documents than these take; None reads all.
+    Raises UserError where the documents give no context, or fewer than asked for.
+    """
+    piece = _piece_length(length, prepend_bos)
+    needed = None if contexts is None else contexts * piece
+    parts: list[np.ndarray] = []
+    total = number = 0
+    for tokens in _non_empty(documents):
+        if number:
+            parts.append(np.array([bos], np.int32))
+        parts.append(np.asarray(tokens, np.int32))
+        total += len(tokens) + bool(number)
+        number += 1
+        if needed is not None and total >= needed:
+            break
+    available = total // piece
+    _require(available, contexts, f"{number} documents with {total} tokens", length)
+    used = available if contexts is None else contexts
+    stream = np.concatenate(parts)[: used * piece]
+    return Packed(_with_bos(stream.reshape(used, piece), bos, prepend_bos), number, 0)
+
+
+def pack_first(
+    documents: Iterable[Sequence[int]], length: int, bos: int, prepend_bos: bool = True, contexts: int | None = None
+) -> Packed:
+    """The first tokens of each document, one context a document; documents too short to fill one are dropped.
+
+    With prepend_bos a context is `bos` and the first length - 1 tokens. contexts and errors: as in pack_concatenated.
+    """
+    piece = _piece_length(length, prepend_bos)
+    rows: list[np.ndarray] = []
+    number = 0
+    for tokens in _non_empty(documents):
+        number += 1
+        if len(tokens) >= piece:
+            rows.append(np.asarray(tokens[:piece], np.int32))
+        if contexts is not None and len(rows) == contexts:
+            break
+    reason = f"{number} documents, {number - len(rows)} of them dropped as shorter than {piece} tokens,"
+    _require(len(rows), contexts, reason, length)
+    return Packed(_with_bos(np.stack(rows), bos, prepend_bos), number, number - len(rows))
+
+
+PACKINGS = {"concatenated": pack_concatenated, "first": pack_first}
+
+
+def _piece_length(length: int, prepend_bos: bool) -> int:
+    piece = length - bool(prepend_bos)
+    if piece < 1:
+        raise UserError(f"contexts of length {length} hold no text; use at least {1 + bool(prepend_bos)}")
+    return piece
+
+
+def _non_empty(documents: Iterable[Sequence[int]]) -> Iterator[Sequence[int]]:
+    return (tokens for tokens in documents if len(tokens))  # an empty one would put two bos side by side
+
+
+def _require(available: int, contexts: int | None, given: str, length: int) -> None:
+    if available == 0:
+        raise UserError(f"text: {given} give no context of length {length}; give more text")
+    if contexts is not None and available < contexts:
+        raise UserError(
+            f"text: {given} give {available} contexts of length {length}, {contexts} were asked for; "
+            "lower text.train_contexts or text.evaluation_contexts, or give more text"
+        )
+
+
+def _with_bos(pieces: np.ndarray, bos: int, prepend_bos: bool) -> np.ndarray:
+    if not prepend_bos:
+        return pieces
+    return np.concatenate([np.full((len(pieces), 1), bos, np.int32), pieces], axis=1)

@@ -1,0 +1,131 @@
+"""Documents and a tokenizer -> the contexts that models read, in a file with a checksum.
+
+Shape suffixes: C contexts, L positions.
+"""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from wta_sae.errors import UserError
+from wta_sae.files import array_sha256, read_tensors, write_tensors
+from wta_sae.progress import progress_bar
+from wta_sae.text.packing import PACKINGS, Packed
+
+DOCUMENTS_PER_BATCH = 512  # a batch is encoded by all threads at once
+
+
+def tokenize(
+    texts: Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+    length: int,
+    contexts: int | None = None,
+    packing: str = "concatenated",
+    prepend_bos: bool = True,
+    seed: int = 0,
+) -> Packed:
+    """Contexts of `texts`, taken in a shuffled order (so that sources mix) and no more of them than `contexts` take.
+
+    Raises UserError for an unknown packing and for too little text.
+    """
+    if packing not in PACKINGS:
+        raise UserError(f"text.packing: {packing!r} is unknown; use one of: {', '.join(PACKINGS)}")
+    order = np.random.default_rng(seed).permutation(len(texts))
+    return PACKINGS[packing](_encoded(texts, order, tokenizer), length, bos_id(tokenizer), prepend_bos, contexts)
+
+
+def bos_id(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The token that stands in front of a context: bos, or eos for a tokenizer that has none (as TransformerLens does)."""
+    bos = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
+    if bos is None:
+        raise UserError("the tokenizer has neither a bos nor an eos token; name one in tokenizer_config.json")
+    return bos
+
+
+def _encoded(texts: Sequence[str], order: np.ndarray, tokenizer: PreTrainedTokenizerBase) -> Iterator[list[int]]:
+    with progress_bar("tokenizing", len(texts), "document") as bar:
+        for start in range(0, len(order), DOCUMENTS_PER_BATCH):
+            batch = [texts[index] for index in order[start : start + DOCUMENTS_PER_BATCH]]
+            # verbose: longer than the model's context is no mistake here, packing cuts it.
+            encoded = tokenizer(
+                batch,
+                add_special_tokens=False,
+                return_attention_mask=False,
+                return_token_type_ids=False,
+                verbose=False,
+            )
+            for tokens in encoded["input_ids"]:
+                bar.update()
+                yield tokens
+
+
+def write_tokens(
+    path: Path,
+    texts: Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+    length: int,
+    contexts: int | None = None,
+    packing: str = "concatenated",
+    prepend_bos: bool = True,
+    seed: int = 0,
+    description: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Writes `tokens` int32 (C, L); returns the metadata in its header.
+
+    description: where tokenizer and texts are from. Added to it: packing, prepend_bos, bos_id, seed, documents (read, and
+    dropped as too short), contexts, length, tokens, sha256 of the content.
+    """
+    packed = tokenize(texts, tokenizer, length, contexts, packing, prepend_bos, seed)
+    metadata = {
+        **(description or {}),
+        "packing": packing,
+        "prepend_bos": prepend_bos,
+        "bos_id": bos_id(tokenizer),
+        "seed": seed,
+        "documents": packed.documents,
+        "documents_dropped": packed.dropped,
+        "contexts": packed.tokens_CL.shape[0],
+        "length": packed.tokens_CL.shape[1],
+        "tokens": packed.tokens_CL.size,
+        "sha256": array_sha256(packed.tokens_CL),
+    }
+    write_tensors(path, {"tokens": torch.from_numpy(packed.tokens_CL)}, metadata)
+    return metadata
+
+
+def read_tokens(path: Path, contexts: int | None = None) -> Tensor:
+    """Token ids (C, L) int32 of a file of `write_tokens`, or of a .npy file of whole numbers; the first `contexts` of them.
+
+    Raises UserError where the file is absent, damaged, not (C, L) whole numbers, or holds fewer contexts.
+    """
+    path = Path(path)
+    tokens_CL = _read_npy(path) if path.suffix == ".npy" else _read_safetensors(path)
+    if contexts is not None and contexts > len(tokens_CL):
+        raise UserError(f"{path}: holds {len(tokens_CL)} contexts; {contexts} were asked for")
+    return tokens_CL[:contexts]
+
+
+def _read_safetensors(path: Path) -> Tensor:
+    tensors, metadata = read_tensors(path)
+    if "tokens" not in tensors:
+        raise UserError(f"{path}: no tokens file (it holds: {', '.join(tensors) or 'nothing'})")
+    if metadata.get("sha256") != array_sha256(tensors["tokens"].numpy()):
+        raise UserError(f"{path}: damaged (its checksum does not match); delete it and run again")
+    return tensors["tokens"]
+
+
+def _read_npy(path: Path) -> Tensor:
+    try:
+        array = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: no such file") from error
+    except (ValueError, EOFError, OSError) as error:
+        raise UserError(f"{path}: not a readable .npy file ({error})") from error
+    if array.ndim != 2 or not np.issubdtype(array.dtype, np.integer):
+        raise UserError(f"{path}: holds {array.dtype} {array.shape}; token ids (contexts, positions) are needed")
+    return torch.from_numpy(array.astype(np.int32))

@@ -1,0 +1,236 @@
+"""One trainer for every SAE variant: the variants differ in their selection rule and in little else.
+
+Shape suffixes: B tokens of a batch, D model width, F latents, K dead latents.
+
+Source: the paper's sections 3.1 and 5.1; where its text is silent, the authors' released code (a fork of
+dictionary_learning). Activations are trained on divided by their norm factor, and the factor is folded into the biases
+and thresholds of the SAE that comes out, so that it acts on raw activations. (The released code forgets the encoder bias
+of the WTA variant there; ours does not.)
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from wta_sae import selection
+from wta_sae.errors import UserError
+from wta_sae.sae import SAE
+from wta_sae.variants import variant_named
+
+ADAM_BETAS, ADAM_EPSILON = (0.9, 0.999), 1e-8
+GRADIENT_NORM_LIMIT = 1.0
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """The `training` section of config.yaml."""
+
+    latents: int = field(metadata={"help": "F, the number of latents"})
+    batch_tokens: int = field(metadata={"help": "B, tokens a step"})
+    epochs: int = field(metadata={"help": "passes over the activation cache"})
+    learning_rate: float = field(metadata={"help": "of Adam, after the warm-up"})
+    warmup_steps: int = field(metadata={"help": "steps of linear warm-up from 0"})
+    decay_steps: int = field(metadata={"help": "last steps, over which the rate falls linearly to 0; 0: none"})
+    threshold_start_step: int = field(metadata={"help": "first step whose activations enter the inference thresholds"})
+    threshold_beta: float = field(metadata={"help": "of the thresholds' moving average"})
+    dead_after_tokens: int = field(metadata={"help": "a latent that has not fired for so many tokens is dead"})
+    auxiliary_coefficient: float = field(metadata={"help": "weight of the loss that revives dead latents"})
+
+
+class StepStatistics(NamedTuple):
+    """What one step tells of its batch; 0-dimensional tensors, so that reading them is the caller's choice.
+
+    loss: mean over tokens of the squared error summed over D, plus the weighted auxiliary loss.
+    l0: active latents a token. explained_variance: 1 - sum |x - y|^2 / sum |x - mean x|^2. dead: dead latents.
+    """
+
+    loss: Tensor
+    l0: Tensor
+    explained_variance: Tensor
+    dead: Tensor
+
+
+class Trainer:
+    """Trains one SAE on batches of normalised activations.
+
+    variant: a name in `wta_sae.variants.VARIANTS`; k: active latents a token, or winners a latent for WTA.
+    total_steps: where the learning rate's decay ends.
+    """
+
+    def __init__(
+        self,
+        variant: str,
+        k: int,
+        width: int,
+        options: TrainingOptions,
+        total_steps: int,
+        seed: int,
+        device: torch.device,
+    ):
+        if options.threshold_start_step >= total_steps:
+            raise UserError(
+                f"training.threshold_start_step: {options.threshold_start_step} is not below the {total_steps} steps of "
+                "this run, so that no inference threshold would be set; lower it or train on more tokens"
+            )
+        self.variant, self.k, self.options, self.total_steps = variant_named(variant), k, options, total_steps
+        self.variant_name = variant
+        self.select = getattr(selection, self.variant.selection)
+        generator = torch.Generator().manual_seed(seed)
+        # The directions of torch's default linear layer; only they survive the normalisation.
+        W_dec_FD = torch.empty(options.latents, width).uniform_(-1, 1, generator=generator)
+        W_dec_FD = _unit_rows(W_dec_FD).to(device)
+        self.W_dec_FD = W_dec_FD.requires_grad_()
+        self.W_enc_DF = W_dec_FD.detach().T.contiguous().requires_grad_()
+        self.b_enc_F = torch.zeros(options.latents, device=device, requires_grad=True)
+        self.b_dec_D = torch.zeros(width, device=device, requires_grad=True)
+        self.parameters = [self.W_enc_DF, self.b_enc_F, self.W_dec_FD, self.b_dec_D]
+        self.optimiser = torch.optim.Adam(
+            self.parameters, lr=options.learning_rate, betas=ADAM_BETAS, eps=ADAM_EPSILON, fused=True
+        )
+        self.steps = 0
+        self.silent_tokens_F = torch.zeros(options.latents, dtype=torch.long, device=device)
+        self.threshold = torch.tensor(torch.nan, device=device)  # NaN: not set yet
+        self.thresholds_F = torch.full((options.latents,), torch.nan, device=device)
+
+    def step(self, x_BD: Tensor) -> StepStatistics:
+        """One optimisation step on normalised activations (B, D)."""
+        if self.steps == 0:
+            with torch.no_grad():
+                self.b_dec_D.copy_(geometric_median(x_BD))
+        pre_BF = torch.relu(torch.addmm(self.b_enc_F, x_BD - self.b_dec_D, self.W_enc_DF))
+        acts_BF = self.select(pre_BF, self.k)
+        error_BD = x_BD - torch.addmm(self.b_dec_D, acts_BF, self.W_dec_FD)
+        squared_error = error_BD.square().sum(-1).mean()
+        loss = squared_error
+        dead_F = self.silent_tokens_F >= self.options.dead_after_tokens
+        if self.variant.auxiliary_loss and dead_F.any():
+            auxiliary = auxiliary_loss(error_BD.detach(), pre_BF, self.W_dec_FD, dead_F)
+            loss = loss + self.options.auxiliary_coefficient * auxiliary
+        loss.backward()
+        self._update()
+        acts_BF = acts_BF.detach()
+        self._follow(acts_BF)
+        variance = (x_BD - x_BD.mean(0)).square().sum(-1).mean()
+        return StepStatistics(
+            loss=loss.detach(),
+            l0=(acts_BF > 0).sum() / len(x_BD),
+            explained_variance=1 - squared_error.detach() / variance,
+            dead=dead_F.sum(),
+        )
+
+    @torch.no_grad()
+    def _update(self) -> None:
+        remove_parallel_component(self.W_dec_FD.grad, self.W_dec_FD)
+        torch.nn.utils.clip_grad_norm_(self.parameters, GRADIENT_NORM_LIMIT)
+        scale = learning_rate_scale(self.steps, self.total_steps, self.options.warmup_steps, self.options.decay_steps)
+        self.optimiser.param_groups[0]["lr"] = self.options.learning_rate * scale
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        self.W_dec_FD.copy_(_unit_rows(self.W_dec_FD))
+        self.steps += 1
+
+    @torch.no_grad()
+    def _follow(self, acts_BF: Tensor) -> None:
+        """Keeps the count of silent tokens and the moving averages of the thresholds."""
+        active_BF = acts_BF > 0
+        self.silent_tokens_F += len(acts_BF)
+        self.silent_tokens_F[active_BF.any(0)] = 0
+        if self.steps <= self.options.threshold_start_step:
+            return
+        positive_BF = torch.where(active_BF, acts_BF, torch.inf)
+        if self.variant_name == "topk":
+            token_minimum_B = positive_BF.amin(1)
+            minimum = token_minimum_B[token_minimum_B.isfinite()].mean()  # NaN where nothing is active
+        else:
+            minimum = positive_BF.amin()
+        self.threshold = moving_average(self.threshold, minimum, self.options.threshold_beta)
+        self.thresholds_F = moving_average(self.thresholds_F, positive_BF.amin(0), self.options.threshold_beta)
+
+    def trained(self, norm_factor: float, rates: tuple[float, ...] = ()) -> tuple[SAE, dict[str, Tensor]]:
+        """The SAE on raw activations, read out by its variant's own rule, and the thresholds of every rule.
+
+        A latent that never won since the thresholds began has an infinite threshold of its own: it stays silent.
+        """
+        rule = self.variant.inference[0]
+        global_rule = "threshold" if rule == "topk" else rule
+        thresholds = {
+            global_rule: self.threshold * norm_factor,
+            "per_latent": self.thresholds_F.nan_to_num(nan=torch.inf) * norm_factor,
+        }
+        sae = SAE(
+            W_enc_DF=self.W_enc_DF.detach(),
+            b_enc_F=self.b_enc_F.detach(),
+            W_dec_FD=self.W_dec_FD.detach(),
+            b_dec_D=self.b_dec_D.detach(),
+            inference=rule,
+            k=self.k if rule == "topk" else None,
+            threshold=None if rule == "topk" else self.threshold,
+            rate=max(rates, default=None),
+        )
+        return sae.rescaled(norm_factor), thresholds
+
+
+def auxiliary_loss(error_BD: Tensor, pre_BF: Tensor, W_dec_FD: Tensor, dead_F: Tensor) -> Tensor:
+    """How badly the dead latents reconstruct what the living ones leave over, as a share of its variance (Gao et al. 2024).
+
+    error_BD: the reconstruction error, without gradient; dead_F: bool. Each token uses its min(D / 2, #dead) largest dead
+    latents. 0 where the error has no variance.
+    """
+    dead_BK, W_dead_KD = pre_BF[:, dead_F], W_dec_FD[dead_F]
+    acts_BK = selection.top_k(dead_BK, min(error_BD.shape[1] // 2, dead_BK.shape[1]))
+    left_over = (error_BD - acts_BK @ W_dead_KD).square().sum(-1).mean()
+    variance = (error_BD - error_BD.mean(0)).square().sum(-1).mean()
+    return (left_over / variance).nan_to_num(0.0)
+
+
+def geometric_median(points_BD: Tensor, iterations: int = 100, tolerance: float = 1e-5) -> Tensor:
+    """The point of least summed distance to the rows, (B, D) -> (D), by Weiszfeld's algorithm."""
+    guess_D = points_BD.mean(0)
+    for _ in range(iterations):
+        previous_D = guess_D
+        weights_B = 1 / (points_BD - guess_D).norm(dim=1).clamp(min=torch.finfo(points_BD.dtype).tiny)
+        guess_D = (weights_B / weights_B.sum()) @ points_BD
+        if (guess_D - previous_D).norm() < tolerance:
+            break
+    return guess_D
+
+
+def remove_parallel_component(gradient_FD: Tensor, rows_FD: Tensor) -> None:
+    """Takes from each row of the gradient, in place, its component along the unit row itself (paper section 3.1)."""
+    gradient_FD.addcmul_((gradient_FD * rows_FD).sum(1, keepdim=True), rows_FD, value=-1)
+
+
+def learning_rate_scale(step: int, total_steps: int, warmup_steps: int, decay_steps: int) -> float:
+    """Linear warm-up from 0, then 1, then a linear decay towards 0 over the last steps; step counts from 0."""
+    warm = min(step / warmup_steps, 1.0) if warmup_steps else 1.0
+    cool = min((total_steps - step) / decay_steps, 1.0) if decay_steps else 1.0
+    return min(warm, cool)
+
+
+def moving_average(average: Tensor, value: Tensor, beta: float) -> Tensor:
+    """Exponential moving average, element by element; the first finite value is taken as is, others are passed over."""
+    updated = torch.where(average.isnan(), value, beta * average + (1 - beta) * value)
+    return torch.where(value.isfinite(), updated, average)
+
+
+def train(trainer: Trainer, batches: Iterable[Tensor], norm_factor: float, log_every: int) -> list[dict[str, float]]:
+    """Feeds raw activation batches (B, D) to the trainer; returns the training curve, a row every `log_every` steps.
+
+    Raises UserError where the loss is no longer finite, with the step.
+    """
+    curve = []
+    for batch_BD in batches:
+        statistics = trainer.step(batch_BD.to(trainer.b_dec_D.device) / norm_factor)
+        if trainer.steps % log_every == 0 or trainer.steps == trainer.total_steps:
+            row = {name: value.item() for name, value in statistics._asdict().items()}
+            if not torch.isfinite(statistics.loss):
+                raise UserError(f"training diverged at step {trainer.steps}; lower training.learning_rate")
+            curve.append({"step": trainer.steps, **row})
+    return curve
+
+
+def _unit_rows(rows_FD: Tensor) -> Tensor:
+    return rows_FD / (rows_FD.norm(dim=1, keepdim=True) + torch.finfo(rows_FD.dtype).eps)

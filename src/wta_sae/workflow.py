@@ -1,0 +1,58 @@
+"""What the Snakefile needs of Python, free of torch: flags from config sections, the source files behind a stage."""
+
+import ast
+import os
+import shlex
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PACKAGE = Path(__file__).parent
+
+
+def flags(options: Mapping[str, Any]) -> str:
+    """A config section as flags: {"batch_tokens": 8, "rates": [0.1, 0.5]} -> "--batch-tokens 8 --rates 0.1 0.5"."""
+    words = []
+    for key, value in options.items():
+        values = value if isinstance(value, list | tuple) else [value]
+        words += ["--" + key.replace("_", "-"), *(shlex.quote(str(item)) for item in values)]
+    return " ".join(words)
+
+
+def source_files(stage: str) -> list[str]:
+    """The project's own files that a stage of the command line runs, found by following its imports; relative paths.
+
+    As inputs of the stage's rule they make an edit re-run exactly the rules that it concerns. Not among them: `__main__`,
+    which only dispatches.
+    """
+    found: set[Path] = set()
+    waiting = [PACKAGE / "stages" / (stage.replace(" ", "_").replace("-", "_") + ".py")]
+    while waiting:
+        file = waiting.pop()
+        if file in found:
+            continue
+        found.add(file)
+        waiting += _imported_files(file)
+    return sorted(os.path.relpath(file) for file in found)
+
+
+@cache
+def _imported_files(file: Path) -> tuple[Path, ...]:
+    modules = set()
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return tuple(found for module in modules for found in _files_of(module))
+
+
+def _files_of(module: str) -> list[Path]:
+    """The files that importing a module of this package runs: its own, and the __init__ of each package on the way."""
+    top, *parts = module.split(".")
+    if top != PACKAGE.name:
+        return []
+    paths = [PACKAGE.joinpath(*parts[:depth]) for depth in range(len(parts) + 1)]
+    candidates = [path / "__init__.py" for path in paths] + [paths[-1].with_suffix(".py")]
+    return [path for path in candidates if path.is_file()]

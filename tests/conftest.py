@@ -1,0 +1,71 @@
+"""Small real things for the tests: a tiny language model of each family, its tokenizer, tokens."""
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import (
+    AutoModelForCausalLM,
+    GPT2Config,
+    GPTNeoXConfig,
+    LlamaConfig,
+    PretrainedConfig,
+    PreTrainedTokenizerFast,
+)
+
+from wta_sae.language_model import load_language_model
+
+VOCABULARY = 60
+SIZES = {"vocab_size": VOCABULARY, "bos_token_id": 0, "eos_token_id": 0}
+FAMILIES: dict[str, PretrainedConfig] = {
+    "gpt_neox": GPTNeoXConfig(
+        hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32, max_position_embeddings=32, **SIZES
+    ),
+    "gpt2": GPT2Config(n_embd=16, n_layer=3, n_head=2, n_positions=32, **SIZES),
+    "llama": LlamaConfig(
+        hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32, max_position_embeddings=32, **SIZES
+    ),
+}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", params=FAMILIES)
+def model_directory(request, tmp_path_factory):
+    """A random model of one family, saved with a tokenizer of single letters and words."""
+    directory = tmp_path_factory.mktemp(request.param)
+    save_random_model(directory, FAMILIES[request.param])
+    return directory
+
+
+@pytest.fixture(scope="session")
+def neox_directory(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("neox")
+    save_random_model(directory, FAMILIES["gpt_neox"])
+    return directory
+
+
+@pytest.fixture
+def lm(neox_directory):
+    return load_language_model(neox_directory, layer=1, device=torch.device("cpu"))
+
+
+def save_random_model(directory, config):
+    torch.manual_seed(0)
+    AutoModelForCausalLM.from_config(config).save_pretrained(directory)
+    words = {"<|endoftext|>": 0, "<|padding|>": 1} | {f"w{i}": i for i in range(2, VOCABULARY)}
+    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<|endoftext|>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<|endoftext|>", eos_token="<|endoftext|>")
+    fast.save_pretrained(directory)
+
+
+@pytest.fixture
+def tokens_CL():
+    """Twelve contexts of 16 tokens, BOS first, another special token here and there."""
+    tokens = torch.randint(2, VOCABULARY, (12, 16), generator=torch.Generator().manual_seed(1))
+    tokens[:, 0] = 0
+    tokens[3, 7] = 0
+    return tokens

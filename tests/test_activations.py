@@ -1,0 +1,125 @@
+import math
+
+import pytest
+import torch
+
+from wta_sae.activations import ActivationCache, cache_activations
+from wta_sae.errors import UserError
+
+
+@pytest.fixture
+def cached(lm, tokens_CL, tmp_path):
+    directory = tmp_path / "activations"
+    manifest = write(lm, tokens_CL, directory)
+    return ActivationCache(directory), manifest
+
+
+def write(lm, tokens_CL, directory, rows=170, dtype=torch.float32, seed=5):
+    return cache_activations(
+        directory, lm, tokens_CL, "digest", rows=rows, dtype=dtype, shard_rows=32, batch_contexts=2, seed=seed
+    )
+
+
+def sorted_rows(rows_ND):
+    return rows_ND[rows_ND[:, 0].sort().indices]
+
+
+def test_holds_each_valid_token_once(lm, tokens_CL, tmp_path):
+    rows = int(lm.valid(tokens_CL).sum())
+    assert rows == 12 * 15 - 1
+    write(lm, tokens_CL, tmp_path / "all", rows=rows)
+    cache = ActivationCache(tmp_path / "all")
+    expected_ND = lm.residual(tokens_CL)[lm.valid(tokens_CL)]
+    read_ND = torch.cat(list(cache.batches(1, seed=0)))
+    torch.testing.assert_close(sorted_rows(read_ND), sorted_rows(expected_ND), rtol=0, atol=1e-6)
+    assert cache.manifest.norm_factor == pytest.approx(math.sqrt(expected_ND.square().sum(1).mean()), rel=1e-6)
+
+
+def test_manifest_describes_the_shards(cached):
+    cache, manifest = cached
+    assert cache.manifest == manifest
+    assert [shard.rows for shard in manifest.shards] == [32, 32, 32, 32, 32, 10]
+    assert manifest.rows == 170
+    assert manifest.hook_name == "blocks.1.hook_resid_post"
+
+
+def test_neighbours_come_from_different_contexts(lm, tokens_CL, cached):
+    """In the model's own order neighbours share a context 14 times of 15."""
+    cache, _ = cached
+    residual_ND = lm.residual(tokens_CL)[lm.valid(tokens_CL)]
+    context_N = torch.arange(12)[:, None].expand(12, 16)[lm.valid(tokens_CL)]
+    stored_ND = torch.cat([cache._rows(shard) for shard in cache.manifest.shards])
+    nearest_N = torch.cdist(stored_ND, residual_ND).argmin(1)
+    shared = (context_N[nearest_N][1:] == context_N[nearest_N][:-1]).float().mean()
+    assert shared < 0.4
+
+
+def test_batches_are_seeded_and_whole(cached):
+    cache, _ = cached
+    first, again, other = (list(cache.batches(20, seed=seed)) for seed in (0, 0, 1))
+    assert len(first) == 170 // 20
+    assert all(batch.shape == (20, 16) and batch.dtype == torch.float32 for batch in first)
+    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[0], other[0])
+
+
+def test_a_second_epoch_comes_in_another_order_and_only_when_asked_for(cached):
+    cache, _ = cached
+    once, twice = list(cache.batches(17, seed=0)), list(cache.batches(17, seed=0, epochs=2))
+    assert len(once) == 10
+    assert len(twice) == 20
+    assert not torch.equal(torch.cat(twice[:10]), torch.cat(twice[10:]))
+    assert torch.equal(sorted_rows(torch.cat(twice[:10])), sorted_rows(torch.cat(twice[10:])))
+
+
+def test_bfloat16_halves_the_shards_and_rounds(lm, tokens_CL, tmp_path):
+    write(lm, tokens_CL, tmp_path / "full")
+    write(lm, tokens_CL, tmp_path / "half", dtype=torch.bfloat16)
+    full, half = (torch.cat(list(ActivationCache(tmp_path / name).batches(10, seed=0))) for name in ("full", "half"))
+    assert torch.equal(full.bfloat16().float(), half)
+    assert ActivationCache(tmp_path / "half").manifest.dtype == "bfloat16"
+
+
+def test_too_little_text_is_refused_and_leaves_nothing(lm, tokens_CL, tmp_path):
+    with pytest.raises(UserError, match=r"activations.tokens: 1,000 asked for, but the training text gives 179"):
+        write(lm, tokens_CL, tmp_path / "activations", rows=1000)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_residuals_that_are_not_finite_are_refused_and_leave_nothing(lm, tokens_CL, tmp_path):
+    lm.model.gpt_neox.layers[1].mlp.dense_4h_to_h.bias.data[0] = torch.nan
+    with pytest.raises(UserError, match=r"residual stream at blocks.1.hook_resid_post is not finite near token 0"):
+        write(lm, tokens_CL, tmp_path / "activations")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_flipped_byte_is_refused_by_name(cached):
+    cache, _ = cached
+    shard = cache.directory / "shard-00002.safetensors"
+    content = bytearray(shard.read_bytes())
+    content[-5] ^= 1
+    shard.write_bytes(content)
+    with pytest.raises(UserError, match=r"shard-00002.safetensors: damaged .*; delete .*activations and run again"):
+        list(cache.batches(20, seed=0))
+
+
+def test_a_truncated_or_missing_shard_is_refused_by_name(cached):
+    cache, _ = cached
+    shard = cache.directory / "shard-00000.safetensors"
+    shard.write_bytes(shard.read_bytes()[:-100])
+    with pytest.raises(UserError, match=r"shard-00000.safetensors: damaged"):
+        list(cache.batches(20, seed=0))
+    shard.unlink()
+    with pytest.raises(UserError, match=r"shard-00000.safetensors: no such file"):
+        list(cache.batches(20, seed=0))
+
+
+def test_a_damaged_manifest_is_refused_by_name(cached):
+    cache, _ = cached
+    manifest = cache.directory / "manifest.json"
+    manifest.write_text(manifest.read_text()[:-40])
+    with pytest.raises(UserError, match=r"manifest.json: not valid JSON"):
+        ActivationCache(cache.directory)
+    manifest.write_text("{}")
+    with pytest.raises(UserError, match=r"manifest.json: not a manifest of this version"):
+        ActivationCache(cache.directory)

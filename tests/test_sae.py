@@ -1,0 +1,114 @@
+import dataclasses
+
+import pandas as pd
+import pytest
+import torch
+
+from wta_sae.errors import UserError
+from wta_sae.files import read_json, write_json
+from wta_sae.sae import SAE, load_sae, save_sae
+
+WIDTH, LATENTS = 6, 20
+CURVE = pd.DataFrame([{"step": 1, "loss": 0.5}])
+
+
+def random_sae(inference):
+    generator = torch.Generator().manual_seed(0)
+    return SAE(
+        W_enc_DF=torch.randn(WIDTH, LATENTS, generator=generator),
+        b_enc_F=torch.randn(LATENTS, generator=generator),
+        W_dec_FD=torch.randn(LATENTS, WIDTH, generator=generator),
+        b_dec_D=torch.randn(WIDTH, generator=generator),
+        inference=inference,
+        k=3 if inference == "topk" else None,
+        threshold={"per_latent": torch.rand(LATENTS, generator=generator), "topk": None, "released": None}.get(
+            inference, torch.tensor(0.7)
+        ),
+        rate=0.1,
+    )
+
+
+@pytest.fixture
+def x_SLD():
+    return torch.randn(3, 5, WIDTH, generator=torch.Generator().manual_seed(1))
+
+
+@pytest.mark.parametrize("inference", ["topk", "threshold", "described", "per_latent", "released", "relu"])
+def test_rescaling_scales_codes_and_reconstructions(inference, x_SLD):
+    sae = random_sae(inference)
+    scaled = sae.rescaled(7.0)
+    acts_SLF = sae.encode(x_SLD)
+    torch.testing.assert_close(scaled.encode(7 * x_SLD), 7 * acts_SLF, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(scaled.decode(7 * acts_SLF), 7 * sae.decode(acts_SLF), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("inference", ["topk", "threshold", "per_latent", "relu"])
+def test_a_token_is_encoded_alike_in_every_batch(inference, x_SLD):
+    sae = random_sae(inference)
+    alone = torch.stack([sae.encode(token_D) for token_D in x_SLD.flatten(0, 1)]).view(3, 5, LATENTS)
+    torch.testing.assert_close(sae.encode(x_SLD), alone, rtol=1e-5, atol=1e-6)
+
+
+def test_released_depends_on_the_sequences_beside_it(x_SLD):
+    sae = dataclasses.replace(random_sae("released"), rate=1.0)
+    assert not torch.equal(sae.encode(x_SLD)[:1], sae.encode(x_SLD[:1]))
+
+
+def test_encode_by_hand():
+    sae = SAE(
+        W_enc_DF=torch.tensor([[1.0, 0.0], [0.0, 2.0]]),
+        b_enc_F=torch.tensor([0.0, -1.0]),
+        W_dec_FD=torch.eye(2),
+        b_dec_D=torch.tensor([1.0, 0.0]),
+        inference="threshold",
+        threshold=torch.tensor(2.0),
+    )
+    x_BD = torch.tensor([[4.0, 1.0], [3.0, 2.0]])
+    assert sae.pre_activations(x_BD).tolist() == [[3, 1], [2, 3]]
+    assert sae.encode(x_BD).tolist() == [[3, 0], [0, 3]]
+    assert sae.decode(sae.encode(x_BD)).tolist() == [[4, 0], [1, 3]]
+    assert dataclasses.replace(sae, subtract_b_dec=False).pre_activations(x_BD).tolist() == [[4, 1], [3, 3]]
+
+
+def test_a_wta_directory_holds_every_rule(tmp_path, x_SLD):
+    sae = random_sae("described")
+    per_latent_F = torch.rand(LATENTS)
+    thresholds = {"described": sae.threshold, "per_latent": per_latent_F}
+    save_sae(tmp_path / "sae", sae, thresholds, {"rates": [0.01, 0.1]}, CURVE)
+    described, per_latent, released = (load_sae(tmp_path / "sae", rule) for rule in ("described", "per_latent", "released"))
+    assert torch.equal(described.encode(x_SLD), sae.encode(x_SLD))
+    assert torch.equal(per_latent.threshold, per_latent_F)
+    assert released.rate == 0.1
+    assert load_sae(tmp_path / "sae").inference == "described"
+    with pytest.raises(UserError, match=r"no inference rule 'topk'; this SAE has: described, per_latent, released"):
+        load_sae(tmp_path / "sae", "topk")
+
+
+def test_the_directory_is_as_saelens_wants_it(tmp_path):
+    save_sae(tmp_path / "topk", random_sae("topk"), {"threshold": torch.tensor(1.0)}, {}, CURVE)
+    config = read_json(tmp_path / "topk" / "cfg.json")
+    assert config["architecture"] == "topk"
+    assert config["k"] == 3
+    assert config["apply_b_dec_to_input"] is True
+    save_sae(tmp_path / "jump", random_sae("threshold"), {"threshold": torch.tensor(0.7)}, {}, CURVE)
+    assert read_json(tmp_path / "jump" / "cfg.json")["architecture"] == "jumprelu"
+    sae = load_sae(tmp_path / "jump")
+    assert sae.W_enc_DF.shape == (WIDTH, LATENTS)
+
+
+def test_foreign_directories(tmp_path, x_SLD):
+    sae = random_sae("topk")
+    save_sae(tmp_path / "sae", sae, {}, {}, CURVE)
+    (tmp_path / "sae" / "thresholds.safetensors").unlink()
+    config = read_json(tmp_path / "sae" / "cfg.json")
+    del config["metadata"]["inference"]
+    write_json(tmp_path / "sae" / "cfg.json", config)
+    assert torch.equal(load_sae(tmp_path / "sae").encode(x_SLD), sae.encode(x_SLD))
+    write_json(tmp_path / "sae" / "cfg.json", config | {"architecture": "gated"})
+    with pytest.raises(UserError, match=r"architecture 'gated' is unknown; use one of: topk, jumprelu, standard"):
+        load_sae(tmp_path / "sae")
+    write_json(tmp_path / "sae" / "cfg.json", config | {"normalize_activations": "layer_norm"})
+    with pytest.raises(UserError, match="fold its normalisation"):
+        load_sae(tmp_path / "sae")
+    with pytest.raises(UserError, match=r"cfg.json: no such file"):
+        load_sae(tmp_path / "nothing")

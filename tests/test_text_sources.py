@@ -1,0 +1,157 @@
+"""The user's own files and dataset directories, read without network and without a trace."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from wta_sae.errors import UserError
+from wta_sae.text.documents import as_documents
+from wta_sae.text.sources import file_passages, hub_passages, matching_files
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch):
+    def refuse(*_args, **_kwargs):
+        raise OSError("this test has no network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def texts(passages):
+    return [passage.text for passage in passages]
+
+
+def write_jsonl(path, rows):
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    return path
+
+
+@pytest.fixture
+def files(tmp_path):
+    (tmp_path / "b.txt").write_text("One document.\n\nWith two paragraphs.\n")
+    (tmp_path / "a.txt").write_text("Another.")
+    write_jsonl(tmp_path / "rows.jsonl", [{"body": f"row {i}", "n": i} for i in range(3)] + [{"body": None, "n": 3}])
+    pd.DataFrame({"body": ["x", "y"], "n": [1, 2]}).to_parquet(tmp_path / "rows.parquet")
+    return tmp_path
+
+
+def test_each_kind_of_file(files):
+    assert texts(file_passages([files / "b.txt"])) == ["One document.\n\nWith two paragraphs.\n"]
+    assert texts(file_passages([files / "rows.jsonl"], "body")) == ["row 0", "row 1", "row 2"]
+    assert texts(file_passages([files / "rows.parquet"], "body")) == ["x", "y"]
+
+
+def test_kinds_mix_and_a_text_file_needs_no_column(files):
+    paths = [files / "rows.parquet", files / "*.txt"]
+    assert texts(file_passages(paths, "body")) == ["x", "y", "Another.", "One document.\n\nWith two paragraphs.\n"]
+
+
+def test_patterns_name_files_in_order_and_once(files):
+    assert [path.name for path in matching_files([files / "b.txt", files / "*.txt"])] == ["b.txt", "a.txt"]
+    odd = files / "odd[1].txt"
+    odd.write_text("odd")
+    assert matching_files([odd]) == [odd]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing.txt", r"text\.files\.paths: .*missing\.txt: no such file"),
+        ("*.md", r"text\.files\.paths: .*\*\.md: no such file"),
+        ("note.doc", r"text\.files\.paths: .*note\.doc: cannot read \.doc; use \.txt, \.jsonl, \.parquet"),
+        ("rows.jsonl", r"text\.files\.column: .*rows\.jsonl has no column 'text'; it has: body, n"),
+        ("rows.parquet", r"text\.files\.column: .*rows\.parquet has no column 'text'; it has: body, n"),
+        ("broken.jsonl", r"text: .*broken\.jsonl: cannot be read"),
+        ("broken.parquet", r"text: .*broken\.parquet: cannot be read"),
+        ("latin1.txt", r"text: .*latin1\.txt: cannot be read .*utf-8"),
+    ],
+)
+def test_bad_files_give_one_clear_line(files, name, message):
+    (files / "note.doc").write_text("text")
+    (files / "broken.jsonl").write_text('{"text": "fine"}\n{"text": ')
+    (files / "broken.parquet").write_bytes((files / "rows.parquet").read_bytes()[:50])
+    (files / "latin1.txt").write_bytes("für".encode("latin-1"))
+    with pytest.raises(UserError, match=message) as caught:
+        list(file_passages([files / name]))
+    assert "\n" not in str(caught.value)
+
+
+def test_values_that_are_not_text_are_refused(files):
+    with pytest.raises(UserError, match=r"'n' holds int, not text \(row 0\); the columns are: body, n"):
+        list(file_passages([files / "rows.jsonl"], "n"))
+
+
+def test_an_empty_text_file_gives_no_document(files):
+    (files / "empty.txt").write_text("")
+    assert list(as_documents(file_passages([files / "empty.txt"]), 0.5)) == []
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """A dataset directory of Parquet files, two of them for training."""
+    directory = tmp_path / "dataset"
+    directory.mkdir()
+    for name, numbers in {"train-00000-of-00002": (0, 1), "train-00001-of-00002": (2, 3), "test-00000-of-00001": (4,)}.items():
+        frame = pd.DataFrame({"text": [f"text {i}" for i in numbers], "id": numbers})
+        frame.to_parquet(directory / f"{name}.parquet")
+    return directory
+
+
+def test_a_dataset_directory_works_as_a_name(dataset):
+    assert texts(hub_passages(str(dataset))) == ["text 0", "text 1", "text 2", "text 3"]
+    assert texts(hub_passages(str(dataset), split="test", revision="main")) == ["text 4"]
+    assert texts(hub_passages(str(dataset), data_files="train-00001-*.parquet")) == ["text 2", "text 3"]
+    assert texts(hub_passages(str(dataset), data_files=["train-00001-of-00002.parquet"])) == ["text 2", "text 3"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"split": "validation"}, r"cannot be read \(.*validation"),
+        ({"configuration": "german"}, r"cannot be read \(.*german"),
+        ({"column": "body"}, r"text\.hub\.column: .*dataset has no column 'body'; it has: text, id"),
+        ({"column": "id"}, r"text\.hub\.column: .*'id' holds int, not text"),
+        ({"data_files": "missing.parquet"}, r"cannot be read \(.*missing\.parquet"),
+    ],
+)
+def test_bad_dataset_options_give_one_clear_line(dataset, arguments, message):
+    with pytest.raises(UserError, match=message) as caught:
+        list(hub_passages(str(dataset), **arguments))
+    assert "\n" not in str(caught.value)
+
+
+def test_a_dataset_with_a_script_of_its_own_does_not_run_it(tmp_path):
+    (tmp_path / "scripted").mkdir()
+    (tmp_path / "scripted" / "scripted.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with pytest.raises(UserError, match="cannot be read"):
+        list(hub_passages(str(tmp_path / "scripted")))
+    assert not (tmp_path / "ran").exists()
+
+
+PROGRAM = """
+import sys
+from wta_sae.text.documents import as_documents
+from wta_sae.text.sources import file_passages, hub_passages
+assert len(list(as_documents(file_passages(sys.argv[1:3], "body"), 0.5))) == 5
+assert len(list(as_documents(hub_passages(sys.argv[3]), 0.5, characters=10))) == 2
+"""
+
+
+def test_nothing_is_written_to_the_home_directory(files, dataset, tmp_path):
+    home, scratch = tmp_path / "home", tmp_path / "scratch"
+    home.mkdir()
+    scratch.mkdir()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("HF_", "XDG_"))}
+    subprocess.run(
+        [sys.executable, "-c", PROGRAM, files / "rows.jsonl", files / "rows.parquet", dataset],
+        env=environment | {"HOME": str(home), "TMPDIR": str(scratch)},
+        check=True,
+    )
+    assert list(home.iterdir()) == []
+    assert list(scratch.iterdir()) == []

@@ -1,0 +1,196 @@
+"""The tokenizer that is trained here, and the tokens file."""
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from tokenizers.processors import TemplateProcessing
+
+from wta_sae.errors import UserError
+from wta_sae.files import array_sha256, read_tensors
+from wta_sae.language_model import load_tokenizer
+from wta_sae.text.tokenizer import train_tokenizer
+from wta_sae.text.tokens import bos_id, read_tokens, tokenize, write_tokens
+
+WORDS = ["the", "array", "of", "shape", "is", "returned", "by", "this", "function", "where", "each", "axis", "sums"]
+TEXTS = [" ".join(np.random.default_rng(i).choice(WORDS, 40)) + f"\n\n    x{i} = {i}" for i in range(60)]
+
+
+@pytest.fixture(scope="module")
+def tokenizer_directory(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("tokenizer") / "here"
+    train_tokenizer(TEXTS, 300, directory)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tokenizer_directory):
+    return load_tokenizer(tokenizer_directory)
+
+
+def test_special_tokens_are_pythias(tokenizer):
+    assert len(tokenizer) == 300
+    assert (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.unk_token_id, tokenizer.pad_token_id) == (0, 0, 0, 1)
+    assert tokenizer.convert_ids_to_tokens([0, 1]) == ["<|endoftext|>", "<|padding|>"]
+
+
+@pytest.mark.parametrize("text", [TEXTS[0], "never seen: Ω 東京 🙂\t\r\n  end ", " two  spaces", "ﬁve²"])
+def test_every_text_comes_back(tokenizer, text):
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert tokenizer.decode(ids) == text
+    assert not {0, 1} & set(ids)
+
+
+def test_frequent_words_are_one_token(tokenizer):
+    assert len(tokenizer(" function", add_special_tokens=False)["input_ids"]) == 1
+
+
+def test_the_same_texts_give_the_same_bytes(tokenizer_directory, tmp_path):
+    train_tokenizer(iter(TEXTS), 300, tmp_path / "again")
+    files = sorted(path.name for path in tokenizer_directory.iterdir())
+    assert "tokenizer.json" in files
+    for name in files:
+        assert (tmp_path / "again" / name).read_bytes() == (tokenizer_directory / name).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("vocabulary", "message"), [(257, "257 is too small; use at least 258"), (5000, r"the texts give \d+ entries, not 5000")]
+)
+def test_an_unreachable_vocabulary_is_refused(tmp_path, vocabulary, message):
+    with pytest.raises(UserError, match=message):
+        train_tokenizer(TEXTS, vocabulary, tmp_path / "t")
+    assert not (tmp_path / "t").exists()
+
+
+def test_contexts_hold_whole_documents_in_a_shuffled_order(tokenizer):
+    texts = [f"document {i}" for i in range(40)]
+    packed = tokenize(texts, tokenizer, length=16, seed=3)
+    stream = packed.tokens_CL[:, 1:].reshape(-1)
+    decoded = "".join(tokenizer.decode(stream.tolist())).split("<|endoftext|>")
+    assert len(set(decoded[:-1])) == len(decoded) - 1  # the last one is cut
+    assert set(decoded[:-1]) <= set(texts)
+    assert decoded[:5] != texts[:5]
+
+
+def test_the_seed_alone_decides_the_order(tokenizer):
+    one, same, other = (tokenize(TEXTS, tokenizer, 16, 20, seed=seed).tokens_CL for seed in (1, 1, 2))
+    assert (one == same).all()
+    assert (one != other).any()
+
+
+def test_no_more_documents_are_encoded_than_the_contexts_take(tokenizer):
+    calls = []
+
+    def counting(batch, **kwargs):
+        calls.append(len(batch))
+        return tokenizer(batch, **kwargs)
+
+    counting.bos_token_id = 0
+    packed = tokenize(TEXTS * 100, counting, 16, contexts=20)
+    assert packed.tokens_CL.shape == (20, 16)
+    assert len(calls) == 1
+
+
+def test_eos_stands_in_for_a_missing_bos(tokenizer):
+    class Stub:
+        bos_token_id, eos_token_id = None, 7
+
+    assert bos_id(Stub) == 7
+    Stub.eos_token_id = None
+    with pytest.raises(UserError, match="neither a bos nor an eos"):
+        bos_id(Stub)
+
+
+def test_a_tokenizer_that_adds_bos_itself_adds_none_here(tokenizer_directory, tokenizer):
+    adding = load_tokenizer(tokenizer_directory)
+    adding.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|endoftext|> $A", special_tokens=[("<|endoftext|>", 0)]
+    )
+    assert adding(TEXTS[0])["input_ids"][0] == 0
+    assert (tokenize(TEXTS, adding, 16).tokens_CL == tokenize(TEXTS, tokenizer, 16).tokens_CL).all()
+
+
+def test_an_unknown_packing_is_refused(tokenizer):
+    with pytest.raises(UserError, match=r"text\.packing: 'rows' is unknown; use one of: concatenated, first"):
+        tokenize(TEXTS, tokenizer, 16, packing="rows")
+
+
+def test_the_file_says_what_is_in_it(tokenizer, tmp_path):
+    path = tmp_path / "train.safetensors"
+    metadata = write_tokens(
+        path, TEXTS, tokenizer, 16, 20, "first", False, 5, {"tokenizer": "lm", "dataset": {"source": "files"}}
+    )
+    tensors, header = read_tensors(path)
+    assert header == metadata
+    packed = tokenize(TEXTS, tokenizer, 16, 20, "first", False, 5)
+    assert (tensors["tokens"].numpy() == packed.tokens_CL).all()
+    assert tensors["tokens"].dtype == torch.int32
+    assert metadata == {
+        "tokenizer": "lm",
+        "dataset": {"source": "files"},
+        "packing": "first",
+        "prepend_bos": False,
+        "bos_id": 0,
+        "seed": 5,
+        "documents": packed.documents,
+        "documents_dropped": packed.dropped,
+        "contexts": 20,
+        "length": 16,
+        "tokens": 320,
+        "sha256": array_sha256(packed.tokens_CL),
+    }
+
+
+def test_tokens_are_read_back_whole_or_in_part(tokenizer, tmp_path):
+    path = tmp_path / "train.safetensors"
+    write_tokens(path, TEXTS, tokenizer, 16, 20)
+    assert read_tokens(path).shape == (20, 16)
+    assert read_tokens(path, 3).equal(read_tokens(path)[:3])
+    with pytest.raises(UserError, match="holds 20 contexts; 21 were asked for"):
+        read_tokens(path, 21)
+
+
+def test_npy_is_read_too(tmp_path):
+    np.save(tmp_path / "t.npy", np.arange(6, dtype=np.int64).reshape(2, 3))
+    tokens = read_tokens(tmp_path / "t.npy", 2)
+    assert tokens.tolist() == [[0, 1, 2], [3, 4, 5]]
+    assert tokens.dtype == torch.int32
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.zeros((2, 3)), r"holds float64 \(2, 3\); token ids"),
+        (np.zeros(3, np.int32), r"holds int32 \(3,\); token ids"),
+        (np.array([[{}]], object), "not a readable .npy file"),
+    ],
+)
+def test_another_npy_array_is_refused(tmp_path, array, message):
+    np.save(tmp_path / "t.npy", array)
+    with pytest.raises(UserError, match=message):
+        read_tokens(tmp_path / "t.npy")
+
+
+def test_changed_and_cut_files_are_refused(tokenizer, tmp_path):
+    path = tmp_path / "train.safetensors"
+    write_tokens(path, TEXTS, tokenizer, 16, 20)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=r"train\.safetensors: damaged .* delete it and run again"):
+        read_tokens(path)
+    path.write_bytes(content[:-10])
+    with pytest.raises(UserError, match=r"train\.safetensors: damaged .* delete it and run again"):
+        read_tokens(path)
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "npy"])
+def test_a_missing_file_is_named(tmp_path, suffix):
+    with pytest.raises(UserError, match=f"t.{suffix}: no such file"):
+        read_tokens(tmp_path / f"t.{suffix}")
+
+
+def test_another_safetensors_file_is_refused(tmp_path):
+    save_file({"W_enc": torch.zeros(1)}, tmp_path / "sae.safetensors")
+    with pytest.raises(UserError, match=r"no tokens file \(it holds: W_enc\)"):
+        read_tokens(tmp_path / "sae.safetensors")

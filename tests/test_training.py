@@ -1,0 +1,249 @@
+"""The trainer against a plain dense autograd step written out here, and its parts by worked examples."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch import tensor
+
+from wta_sae.errors import UserError
+from wta_sae.training import (
+    Trainer,
+    TrainingOptions,
+    auxiliary_loss,
+    geometric_median,
+    learning_rate_scale,
+    moving_average,
+    remove_parallel_component,
+    train,
+)
+from wta_sae.variants import VARIANTS
+
+CPU = torch.device("cpu")
+WIDTH, LATENTS, BATCH, STEPS = 12, 200, 64, 20
+OPTIONS = TrainingOptions(
+    latents=LATENTS,
+    batch_tokens=BATCH,
+    epochs=1,
+    learning_rate=1e-2,
+    warmup_steps=4,
+    decay_steps=5,
+    threshold_start_step=3,
+    threshold_beta=0.9,
+    dead_after_tokens=2 * BATCH,
+    auxiliary_coefficient=1 / 32,
+)
+
+
+def batches(count=STEPS):
+    generator = torch.Generator().manual_seed(3)
+    directions = torch.randn(24, WIDTH, generator=generator)
+    found = []
+    for _ in range(count):
+        strength = torch.rand(BATCH, 24, generator=generator) * (torch.rand(BATCH, 24, generator=generator) < 0.15)
+        found.append(strength @ directions + 0.05 * torch.randn(BATCH, WIDTH, generator=generator) + 0.3)
+    return found
+
+
+def trainer(variant, k=4, steps=STEPS, seed=0, **changes):
+    return Trainer(variant, k, WIDTH, dataclasses.replace(OPTIONS, **changes), steps, seed, CPU)
+
+
+class PlainTrainer:
+    """training.md's algorithm, dense and step by step: torch's own Adam, clip and autograd, nothing shared with the trainer."""
+
+    def __init__(self, start, variant, k):
+        self.variant, self.k = variant, k
+        values = (start.W_enc_DF, start.b_enc_F, start.W_dec_FD, start.b_dec_D)
+        self.W_enc, self.b_enc, self.W_dec, self.b_dec = (v.detach().clone().requires_grad_() for v in values)
+        self.optimiser = torch.optim.Adam([self.W_enc, self.b_enc, self.W_dec, self.b_dec], lr=OPTIONS.learning_rate)
+        self.silent = torch.zeros(LATENTS)
+        self.steps = 0
+
+    def mask(self, pre):
+        if self.variant == "topk":
+            return torch.stack([row >= row.sort(descending=True).values[self.k - 1] for row in pre]) & (pre > 0)
+        if self.variant == "batch_topk":
+            return (pre >= pre.flatten().sort(descending=True).values[self.k * BATCH - 1]) & (pre > 0)
+        return (pre >= pre.sort(dim=0, descending=True).values[self.k - 1]) & (pre > 0)
+
+    def step(self, x):
+        if self.steps == 0:
+            self.b_dec.data = geometric_median(x)
+        pre = ((x - self.b_dec) @ self.W_enc + self.b_enc).relu()
+        mask = self.mask(pre)
+        error = x - (pre * mask) @ self.W_dec - self.b_dec
+        loss = (error**2).sum(1).mean()
+        dead = self.silent >= OPTIONS.dead_after_tokens
+        if self.variant != "wta" and dead.any():
+            dead_pre = pre * dead
+            count = min(WIDTH // 2, int(dead.sum()))
+            kept = torch.stack([row >= row.sort(descending=True).values[count - 1] for row in dead_pre])
+            target = error.detach()
+            left = ((target - (dead_pre * kept) @ self.W_dec) ** 2).sum(1).mean()
+            loss = loss + OPTIONS.auxiliary_coefficient * left / ((target - target.mean(0)) ** 2).sum(1).mean()
+        self.optimiser.zero_grad()
+        loss.backward()
+        for row, gradient in zip(self.W_dec.data, self.W_dec.grad, strict=True):
+            gradient -= (gradient @ row) * row
+        torch.nn.utils.clip_grad_norm_([self.W_enc, self.b_enc, self.W_dec, self.b_dec], 1.0)
+        warm = min(self.steps / OPTIONS.warmup_steps, 1)
+        cool = min((STEPS - self.steps) / OPTIONS.decay_steps, 1)
+        self.optimiser.param_groups[0]["lr"] = OPTIONS.learning_rate * min(warm, cool)
+        self.optimiser.step()
+        self.W_dec.data /= self.W_dec.data.norm(dim=1, keepdim=True)
+        self.silent = torch.where(mask.any(0), 0, self.silent + len(x))
+        self.steps += 1
+        return loss.item()
+
+
+@pytest.fixture
+def double_precision():
+    """Adam divides by the gradient's own size, which makes rounding errors large: in float64 they stay invisible."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_equals_the_plain_dense_step(variant, double_precision):
+    ours = trainer(variant)
+    plain = PlainTrainer(ours, variant, 4)
+    for x_BD in batches():
+        assert ours.step(x_BD).loss.item() == pytest.approx(plain.step(x_BD), rel=1e-9)
+    for name in ("W_enc_DF", "b_enc_F", "W_dec_FD", "b_dec_D"):
+        difference = (getattr(ours, name) - getattr(plain, name[: name.rindex("_")])).abs().max()
+        assert difference < 1e-9, name
+
+
+def test_the_auxiliary_loss_is_on_for_topk_only_when_latents_are_dead():
+    """The comparison above must have met dead latents, or it would say nothing of the auxiliary loss."""
+    ours = trainer("topk")
+    dead = [ours.step(x_BD).dead.item() for x_BD in batches()]
+    assert dead[0] == 0
+    assert dead[-1] > 0
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_same_seed_same_weights_other_seed_other_weights(variant):
+    def weights(seed):
+        one = trainer(variant, seed=seed)
+        for x_BD in batches(5):
+            one.step(x_BD)
+        return one.W_dec_FD.detach()
+
+    assert torch.equal(weights(0), weights(0))
+    assert not torch.equal(weights(0), weights(1))
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_decoder_rows_stay_unit_and_the_encoder_starts_tied(variant):
+    one = trainer(variant)
+    assert torch.equal(one.W_enc_DF, one.W_dec_FD.T)
+    for x_BD in batches(5):
+        one.step(x_BD)
+    torch.testing.assert_close(one.W_dec_FD.norm(dim=1), torch.ones(LATENTS))
+    assert not torch.equal(one.W_enc_DF, one.W_dec_FD.T)
+
+
+def test_wta_gives_every_latent_its_winners():
+    one = trainer("wta", k=4)
+    statistics = one.step(batches(1)[0])
+    assert statistics.l0.item() <= 4 * LATENTS / BATCH
+    assert (one.silent_tokens_F == 0).all()
+
+
+def test_training_lowers_the_loss_and_the_curve_says_so():
+    one = trainer("topk", steps=60)
+    curve = train(one, batches(60), norm_factor=1.0, log_every=10)
+    assert [row["step"] for row in curve] == [10, 20, 30, 40, 50, 60]
+    assert curve[-1]["loss"] < 0.7 * curve[0]["loss"]
+    assert curve[-1]["l0"] == pytest.approx(4, abs=0.1)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_saved_sae_acts_on_raw_activations_as_training_did_on_normalised_ones(variant):
+    one = trainer(variant)
+    for x_BD in batches():
+        one.step(x_BD)
+    plain, _ = one.trained(norm_factor=1.0)
+    scaled, thresholds = one.trained(norm_factor=7.0)
+    x_BD = batches(1)[0]
+    torch.testing.assert_close(scaled.encode(7 * x_BD), 7 * plain.encode(x_BD), rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(
+        scaled.decode(scaled.encode(7 * x_BD)), 7 * plain.decode(plain.encode(x_BD)), rtol=1e-4, atol=1e-4
+    )
+    assert thresholds["per_latent"].shape == (LATENTS,)
+
+
+def test_thresholds_of_one_batch_by_hand():
+    one = trainer("wta", k=2, threshold_start_step=0)
+    acts_BF = torch.zeros(3, LATENTS)
+    acts_BF[0, 0], acts_BF[1, 0], acts_BF[2, 1] = 3.0, 2.0, 5.0
+    one.steps = 1
+    one._follow(acts_BF)
+    assert one.threshold == 2
+    assert one.thresholds_F[:2].tolist() == [2, 5]
+    assert one.thresholds_F[2:].isnan().all()
+    one._follow(torch.zeros(3, LATENTS))  # nothing selected: nothing moves
+    assert one.threshold == 2
+    _, thresholds = one.trained(norm_factor=10.0)
+    assert thresholds["described"] == 20
+    assert thresholds["per_latent"][2:].isinf().all()
+
+
+def test_the_topk_threshold_is_the_mean_of_each_tokens_smallest():
+    one = trainer("topk", threshold_start_step=0)
+    acts_BF = torch.zeros(3, LATENTS)
+    acts_BF[0, :2], acts_BF[1, 3] = tensor([1.0, 4.0]), 3.0  # the third token has none
+    one.steps = 1
+    one._follow(acts_BF)
+    assert one.threshold == 2
+
+
+def test_moving_average():
+    unset = tensor(torch.nan)
+    assert moving_average(unset, tensor(3.0), 0.9) == 3
+    assert moving_average(tensor(3.0), tensor(5.0), 0.9) == pytest.approx(3.2)
+    assert moving_average(tensor(3.0), tensor(torch.inf), 0.9) == 3
+    assert moving_average(unset, tensor(torch.inf), 0.9).isnan()
+
+
+def test_geometric_median_resists_an_outlier():
+    points_BD = tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1.0], [1000.0, 1000.0]])
+    assert (geometric_median(points_BD) < 1.5).all()
+    assert geometric_median(tensor([[2.0, 3.0], [2.0, 3.0]])).tolist() == [2, 3]
+
+
+def test_remove_parallel_component():
+    gradient_FD = tensor([[3.0, 4.0]])
+    remove_parallel_component(gradient_FD, tensor([[1.0, 0.0]]))
+    assert gradient_FD.tolist() == [[0, 4]]
+
+
+def test_auxiliary_loss_by_hand():
+    error_BD = tensor([[1.0, 0.0], [-1.0, 0.0]])
+    pre_BF = tensor([[0.5, 9.0], [0.0, 9.0]])
+    W_dec_FD = tensor([[1.0, 0.0], [0.0, 1.0]])
+    dead_F = tensor([True, False])
+    # Left over: (1 - 0.5)^2 and (-1)^2, mean 0.625; variance of the error: 1.
+    assert auxiliary_loss(error_BD, pre_BF, W_dec_FD, dead_F) == pytest.approx(0.625)
+    assert auxiliary_loss(torch.zeros(2, 2), torch.zeros(2, 2), W_dec_FD, dead_F) == 0
+
+
+def test_learning_rate_schedule():
+    scales = [learning_rate_scale(step, 10, 4, 2) for step in range(10)]
+    assert scales == [0, 0.25, 0.5, 0.75, 1, 1, 1, 1, 1, 0.5]
+    assert learning_rate_scale(9, 10, 0, 0) == 1
+
+
+def test_a_diverging_run_stops_and_says_where():
+    one = trainer("topk")
+    bad = [batches(1)[0], torch.full((BATCH, WIDTH), torch.inf)]
+    with pytest.raises(UserError, match=r"training diverged at step 2; lower training.learning_rate"):
+        train(one, bad, norm_factor=1.0, log_every=1)
+
+
+def test_a_run_too_short_for_its_thresholds_is_refused():
+    with pytest.raises(UserError, match=r"training.threshold_start_step: 3 is not below the 3 steps"):
+        trainer("wta", steps=3)

@@ -1,0 +1,38 @@
+import subprocess
+import sys
+from pathlib import Path
+
+from wta_sae.__main__ import STAGES
+from wta_sae.workflow import flags, source_files
+
+ROOT = Path(__file__).parents[1]
+
+
+def names(stage):
+    return {str(Path(file).resolve().relative_to(ROOT / "src" / "wta_sae")) for file in source_files(stage)}
+
+
+def test_flags_are_what_a_shell_takes():
+    assert flags({"batch_tokens": 8, "rates": [1e-06, 0.5], "name": "a b"}) == "--batch-tokens 8 --rates 1e-06 0.5 --name 'a b'"
+
+
+def test_source_files_follow_imports_directly_and_not():
+    files = names("train-sae")
+    assert {"stages/train_sae.py", "training.py", "selection.py", "activations.py", "language_model.py"} <= files
+    assert not any(file.startswith(("metrics/core", "presentation/")) for file in files)
+    assert "metrics/core.py" in names("evaluate core")
+    assert "training.py" not in names("evaluate core")
+
+
+def test_source_files_are_all_that_a_stage_loads():
+    """Python's own record of what an import loads is the measure."""
+    for stage in ("train-sae", "evaluate tpp", "figure1"):
+        module = "wta_sae.stages." + stage.replace(" ", "_").replace("-", "_")
+        code = f"import sys, {module}; print(*(m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'wta_sae'))"
+        loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+        assert sorted(loaded) == [str(Path(file).resolve()) for file in source_files(stage)]
+
+
+def test_every_stage_has_its_module_and_says_what_it_takes():
+    modules = {path.stem for path in (ROOT / "src/wta_sae/stages").glob("*.py")} - {"__init__", "evaluation"}
+    assert modules == {stage.replace(" ", "_").replace("-", "_") for stage in STAGES}

@@ -1,0 +1,192 @@
+rule evaluate_core:
+    input:
+        lm=LANGUAGE_MODEL,
+        sae="<run>/sae/{sae}",
+        tokens="<run>/tokens/evaluation.safetensors",
+        code=source_files("evaluate core"),
+    output:
+        metrics="<run>/metrics/{sae}/core.json",
+        latents="<run>/metrics/{sae}/core.safetensors",
+    log:
+        "<run>/logs/evaluate_core/{sae}.log",
+    benchmark:
+        "<run>/benchmarks/evaluate_core/{sae}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+        gpu=1,
+    params:
+        layer=config["language_model"]["layer"],
+        inference=inference_rules,
+        batch_contexts=config["evaluation"]["batch_contexts"],
+    shell:
+        "python -m wta_sae evaluate core --lm {input.lm} --layer {params.layer} --sae {input.sae}"
+        " --inference {params.inference} --tokens {input.tokens} --batch-contexts {params.batch_contexts}"
+        " --out {output.metrics} --latents-out {output.latents} > {log} 2>&1"
+
+
+rule evaluate_geometry:
+    input:
+        sae="<run>/sae/{sae}",
+        code=source_files("evaluate geometry"),
+    output:
+        metrics="<run>/metrics/{sae}/geometry.json",
+        latents="<run>/metrics/{sae}/geometry.safetensors",
+    log:
+        "<run>/logs/evaluate_geometry/{sae}.log",
+    benchmark:
+        "<run>/benchmarks/evaluate_geometry/{sae}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    shell:
+        "python -m wta_sae evaluate geometry --sae {input.sae}"
+        " --out {output.metrics} --latents-out {output.latents} > {log} 2>&1"
+
+
+rule evaluate_subspace:
+    input:
+        lm=LANGUAGE_MODEL,
+        sae="<run>/sae/{sae}",
+        tokens="<run>/tokens/evaluation.safetensors",
+        code=source_files("evaluate subspace"),
+    output:
+        metrics="<run>/metrics/{sae}/subspace.json",
+    log:
+        "<run>/logs/evaluate_subspace/{sae}.log",
+    benchmark:
+        "<run>/benchmarks/evaluate_subspace/{sae}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+        gpu=1,
+    params:
+        layer=config["language_model"]["layer"],
+        inference=inference_rules,
+        batch_contexts=config["evaluation"]["batch_contexts"],
+    shell:
+        "python -m wta_sae evaluate subspace --lm {input.lm} --layer {params.layer} --sae {input.sae}"
+        " --inference {params.inference} --tokens {input.tokens} --batch-contexts {params.batch_contexts}"
+        " --out {output.metrics} > {log} 2>&1"
+
+
+rule evaluate_probing:
+    input:
+        lm=LANGUAGE_MODEL,
+        sae="<run>/sae/{sae}",
+        texts="<run>/labelled/classes.json",
+        code=source_files("evaluate probing"),
+    output:
+        metrics="<run>/metrics/{sae}/probing.json",
+    log:
+        "<run>/logs/evaluate_probing/{sae}.log",
+    benchmark:
+        "<run>/benchmarks/evaluate_probing/{sae}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=1,
+    params:
+        layer=config["language_model"]["layer"],
+        inference=inference_rules,
+        context_length=config["text"]["context_length"],
+        batch_texts=config["evaluation"]["batch_texts"],
+        seed=config["seed"],
+    shell:
+        "python -m wta_sae evaluate probing --lm {input.lm} --layer {params.layer} --sae {input.sae}"
+        " --inference {params.inference} --texts {input.texts} --context-length {params.context_length}"
+        " --batch-texts {params.batch_texts} --seed {params.seed} --out {output.metrics} > {log} 2>&1"
+
+
+rule evaluate_tpp:
+    input:
+        lm=LANGUAGE_MODEL,
+        sae="<run>/sae/{sae}",
+        texts="<run>/labelled/classes.json",
+        code=source_files("evaluate tpp"),
+    output:
+        metrics="<run>/metrics/{sae}/tpp.json",
+    log:
+        "<run>/logs/evaluate_tpp/{sae}.log",
+    benchmark:
+        "<run>/benchmarks/evaluate_tpp/{sae}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=1,
+    params:
+        layer=config["language_model"]["layer"],
+        inference=inference_rules,
+        context_length=config["text"]["context_length"],
+        batch_texts=config["evaluation"]["batch_texts"],
+        perturbed_latents=config["evaluation"]["perturbed_latents"],
+        seed=config["seed"],
+    shell:
+        "python -m wta_sae evaluate tpp --lm {input.lm} --layer {params.layer} --sae {input.sae}"
+        " --inference {params.inference} --texts {input.texts} --context-length {params.context_length}"
+        " --batch-texts {params.batch_texts} --perturbed-latents {params.perturbed_latents}"
+        " --seed {params.seed} --out {output.metrics} > {log} 2>&1"
+
+
+rule evaluate_scr:
+    input:
+        lm=LANGUAGE_MODEL,
+        sae="<run>/sae/{sae}",
+        quadrants=QUADRANTS,
+        code=source_files("evaluate scr"),
+    output:
+        metrics="<run>/metrics/{sae}/scr.json",
+    log:
+        "<run>/logs/evaluate_scr/{sae}.log",
+    benchmark:
+        "<run>/benchmarks/evaluate_scr/{sae}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=1,
+    params:
+        layer=config["language_model"]["layer"],
+        inference=inference_rules,
+        context_length=config["text"]["context_length"],
+        batch_texts=config["evaluation"]["batch_texts"],
+        perturbed_latents=config["evaluation"]["perturbed_latents"],
+        seed=config["seed"],
+    shell:
+        "python -m wta_sae evaluate scr --lm {input.lm} --layer {params.layer} --sae {input.sae}"
+        " --inference {params.inference} --quadrants {input.quadrants} --context-length {params.context_length}"
+        " --batch-texts {params.batch_texts} --perturbed-latents {params.perturbed_latents}"
+        " --seed {params.seed} --out {output.metrics} > {log} 2>&1"
+
+
+rule collect_metrics:
+    input:
+        unpack(collected),
+        code=source_files("collect-metrics"),
+    output:
+        "<run>/{collection}.csv",
+    log:
+        "<run>/logs/collect_metrics/{collection}.log",
+    benchmark:
+        "<run>/benchmarks/collect_metrics/{collection}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        run=config["run"],
+    shell:
+        "python -m wta_sae collect-metrics --run {params.run} --saes {input.saes} --metrics {input.metrics}"
+        " --out {output} > {log} 2>&1"

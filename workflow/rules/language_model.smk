@@ -1,0 +1,50 @@
+if config["language_model"]["source"] == "train":
+
+    rule train_language_model:
+        input:
+            tokenizer="<run>/tokenizer",
+            train="<run>/tokens/train.safetensors",
+            evaluation="<run>/tokens/evaluation.safetensors",
+            code=source_files("train-language-model"),
+        output:
+            directory("<run>/lm"),
+        log:
+            "<run>/logs/train_language_model.log",
+        benchmark:
+            "<run>/benchmarks/train_language_model.tsv"
+        conda:
+            "../../envs/torch.yaml"
+        threads: 4
+        resources:
+            mem_mb=4000,
+            runtime=60,
+            gpu=1,
+        params:
+            options=flags({k: v for k, v in config["language_model"]["train"].items() if k != "vocabulary"}),
+            seed=config["seed"],
+        shell:
+            "python -m wta_sae train-language-model --tokenizer {input.tokenizer} --train-tokens {input.train}"
+            " --evaluation-tokens {input.evaluation} {params.options} --seed {params.seed} --out {output} > {log} 2>&1"
+
+
+if config["language_model"]["source"] == "hub":
+
+    rule fetch_language_model:
+        input:
+            code=source_files("fetch-language-model"),
+        output:
+            directory("<run>/lm"),
+        log:
+            "<run>/logs/fetch_language_model.log",
+        benchmark:
+            "<run>/benchmarks/fetch_language_model.tsv"
+        localrule: True  # cluster nodes often have no network
+        conda:
+            "../../envs/torch.yaml"
+        resources:
+            mem_mb=2000,
+            runtime=120,
+        params:
+            options=flags(config["language_model"]["hub"]),
+        shell:
+            "python -m wta_sae fetch-language-model {params.options} --out {output} > {log} 2>&1"

@@ -1,0 +1,172 @@
+rule record_config:
+    input:
+        code=source_files("record-config"),
+    output:
+        "<run>/config.json",
+    log:
+        "<run>/logs/record_config.log",
+    localrule: True
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        config=json.dumps(config, sort_keys=True),
+    shell:
+        "python -m wta_sae record-config --config {params.config:q} --out {output} > {log} 2>&1"
+
+
+rule figure1:
+    input:
+        saes=expand("<run>/sae/{sae}", sae=WTA_SAES),
+        latents=expand("<run>/metrics/{sae}/geometry.safetensors", sae=WTA_SAES),
+        published="paper/published.yaml",
+        code=source_files("figure1"),
+    output:
+        pdf="results/figure1.pdf",
+        png="results/figure1.png",
+    log:
+        "<run>/logs/figure1.log",
+    benchmark:
+        "<run>/benchmarks/figure1.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m wta_sae figure1 --saes {input.saes} --latents {input.latents} --published {input.published}"
+        " --pdf {output.pdf} --png {output.png} > {log} 2>&1"
+
+
+rule figure2:
+    input:
+        metrics="<run>/figure2.csv",
+        published="paper/published.yaml",
+        code=source_files("figure2"),
+    output:
+        pdf="results/figure2.pdf",
+        png="results/figure2.png",
+    log:
+        "<run>/logs/figure2.log",
+    benchmark:
+        "<run>/benchmarks/figure2.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m wta_sae figure2 --metrics {input.metrics} --published {input.published}"
+        " --pdf {output.pdf} --png {output.png} > {log} 2>&1"
+
+
+rule table1:
+    input:
+        metrics="<run>/table1.csv",
+        published="paper/published.yaml",
+        code=source_files("table1"),
+    output:
+        "results/table1.tex",
+    log:
+        "<run>/logs/table1.log",
+    benchmark:
+        "<run>/benchmarks/table1.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        rate=config["paper"]["table1_rate"],
+    shell:
+        "python -m wta_sae table1 --metrics {input.metrics} --published {input.published} --rate {params.rate}"
+        " --out {output} > {log} 2>&1"
+
+
+rule table_published:
+    input:
+        metrics="<run>/metrics.csv",
+        published="paper/published.yaml",
+        code=source_files("table-published"),
+    output:
+        "results/table_published.tex",
+    log:
+        "<run>/logs/table_published.log",
+    benchmark:
+        "<run>/benchmarks/table_published.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        rate=config["paper"]["table1_rate"],
+    shell:
+        "python -m wta_sae table-published --metrics {input.metrics} --published {input.published}"
+        " --rate {params.rate} --out {output} > {log} 2>&1"
+
+
+rule table2:
+    input:
+        contributions="paper/contributions.yaml",
+        code=source_files("table2"),
+    output:
+        "results/table2.tex",
+    log:
+        "<run>/logs/table2.log",
+    benchmark:
+        "<run>/benchmarks/table2.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m wta_sae table2 --contributions {input.contributions} --out {output} > {log} 2>&1"
+
+
+rule numbers:
+    input:
+        config="<run>/config.json",
+        metrics="<run>/metrics.csv",
+        published="paper/published.yaml",
+        code=source_files("numbers"),
+    output:
+        "results/numbers.tex",
+    log:
+        "<run>/logs/numbers.log",
+    benchmark:
+        "<run>/benchmarks/numbers.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m wta_sae numbers --config {input.config} --metrics {input.metrics} --published {input.published}"
+        " --out {output} > {log} 2>&1"
+
+
+rule paper:
+    input:
+        "results/numbers.tex",
+        "results/table1.tex",
+        "results/table_published.tex",
+        "results/table2.tex",
+        "results/figure1.pdf",
+        "results/figure2.pdf",
+        bibliography="paper/references.bib",
+        main="paper/main.tex",
+        code=source_files("paper"),
+    output:
+        "results/paper.pdf",
+    log:
+        "<run>/logs/paper.log",
+    benchmark:
+        "<run>/benchmarks/paper.tsv"
+    conda:
+        "../../envs/latex.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m wta_sae paper --main {input.main} --inputs results --out {output} > {log} 2>&1"

@@ -1,0 +1,152 @@
+rule collect_text:
+    input:
+        text_files,
+        # The default text is the documentation of the packages that these pins install.
+        pins="constraints.txt",
+        code=source_files("collect-text"),
+    output:
+        "<run>/text/{source}.parquet",
+    log:
+        "<run>/logs/collect_text/{source}.log",
+    benchmark:
+        "<run>/benchmarks/collect_text/{source}.tsv"
+    wildcard_constraints:
+        source="docstrings|files",
+    conda:
+        "../../envs/torch.yaml"
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        options=lambda wildcards: flags(config["text"][wildcards.source]),
+        workers=lambda wildcards, threads: f"--workers {threads}" if wildcards.source == "docstrings" else "",
+        evaluation_share=config["text"]["evaluation_share"],
+    shell:
+        "python -m wta_sae collect-text {wildcards.source} {params.options} {params.workers}"
+        " --evaluation-share {params.evaluation_share} --out {output} > {log} 2>&1"
+
+
+rule fetch_text:
+    input:
+        code=source_files("collect-text"),
+    output:
+        "<run>/text/hub.parquet",
+    log:
+        "<run>/logs/fetch_text.log",
+    benchmark:
+        "<run>/benchmarks/fetch_text.tsv"
+    localrule: True  # cluster nodes often have no network
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=3000,
+        runtime=240,
+    params:
+        options=flags(config["text"].get("hub", {})),
+        evaluation_share=config["text"]["evaluation_share"],
+    shell:
+        "python -m wta_sae collect-text hub {params.options}"
+        " --evaluation-share {params.evaluation_share} --out {output} > {log} 2>&1"
+
+
+rule train_tokenizer:
+    input:
+        documents=DOCUMENTS,
+        code=source_files("train-tokenizer"),
+    output:
+        directory("<run>/tokenizer"),
+    log:
+        "<run>/logs/train_tokenizer.log",
+    benchmark:
+        "<run>/benchmarks/train_tokenizer.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        vocabulary=config["language_model"].get("train", {}).get("vocabulary"),
+    shell:
+        "python -m wta_sae train-tokenizer --documents {input.documents} --vocabulary {params.vocabulary}"
+        " --out {output} > {log} 2>&1"
+
+
+rule tokenize:
+    input:
+        documents=DOCUMENTS,
+        tokenizer=TOKENIZER,
+        code=source_files("tokenize"),
+    output:
+        "<run>/tokens/{split}.safetensors",
+    log:
+        "<run>/logs/tokenize/{split}.log",
+    benchmark:
+        "<run>/benchmarks/tokenize/{split}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        contexts=lambda wildcards: config["text"][f"{wildcards.split}_contexts"],
+        length=config["text"]["context_length"],
+        packing=config["text"]["packing"],
+        bos="--prepend-bos" if config["text"]["prepend_bos"] else "--no-prepend-bos",
+        seed=config["seed"],
+    shell:
+        "python -m wta_sae tokenize --documents {input.documents} --split {wildcards.split}"
+        " --tokenizer {input.tokenizer} --contexts {params.contexts} --length {params.length}"
+        " --packing {params.packing} {params.bos} --seed {params.seed} --out {output} > {log} 2>&1"
+
+
+rule label_classes:
+    input:
+        documents="<run>/text/docstrings.parquet",
+        code=source_files("label classes"),
+    output:
+        "<run>/labelled/classes.json",
+    log:
+        "<run>/logs/label_classes.log",
+    benchmark:
+        "<run>/benchmarks/label_classes.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        classes=config["labelled_texts"]["classes"],
+        train=config["labelled_texts"]["train_per_class"],
+        test=config["labelled_texts"]["test_per_class"],
+        seed=config["seed"],
+    shell:
+        "python -m wta_sae label classes --documents {input.documents} --classes {params.classes}"
+        " --train {params.train} --test {params.test} --seed {params.seed} --out {output} > {log} 2>&1"
+
+
+rule label_quadrants:
+    input:
+        documents="<run>/text/docstrings.parquet",
+        code=source_files("label quadrants"),
+    output:
+        "<run>/labelled/quadrants/{concept_a}-{concept_b}.json",
+    log:
+        "<run>/logs/label_quadrants/{concept_a}-{concept_b}.log",
+    benchmark:
+        "<run>/benchmarks/label_quadrants/{concept_a}-{concept_b}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        train=config["labelled_texts"]["train_per_quadrant"],
+        test=config["labelled_texts"]["test_per_quadrant"],
+        seed=config["seed"],
+    shell:
+        "python -m wta_sae label quadrants --documents {input.documents}"
+        " --concepts {wildcards.concept_a} {wildcards.concept_b} --train {params.train} --test {params.test}"
+        " --seed {params.seed} --out {output} > {log} 2>&1"

@@ -1,0 +1,24 @@
+rule train_sae:
+    input:
+        activations="<run>/activations",
+        code=source_files("train-sae"),
+    output:
+        directory("<run>/sae/{sae}"),
+    log:
+        "<run>/logs/train_sae/{sae}.log",
+    benchmark:
+        "<run>/benchmarks/train_sae/{sae}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=1,
+    params:
+        sae=sae_flags,
+        options=flags(config["training"]),
+        seed=config["seed"],
+    shell:
+        "python -m wta_sae train-sae --activations {input.activations} {params.sae} {params.options}"
+        " --seed {params.seed} --out {output} > {log} 2>&1"
