@@ -1,4 +1,4 @@
-from snakemake.utils import min_version, validate
+from snakemake.utils import min_version
 
 min_version("9.14")
 
@@ -6,14 +6,13 @@ min_version("9.14")
 configfile: "config.yaml"
 
 
-validate(config, "workflow/schemas/config.schema.yaml")
+include: "workflow/rules/common.smk"
 
 
 pathvars:
     run=f"results/{config['run']}",
 
 
-include: "workflow/rules/common.smk"
 include: "workflow/rules/text.smk"
 include: "workflow/rules/language_model.smk"
 include: "workflow/rules/activations.smk"

@@ -59,7 +59,8 @@ def run(checkout, python, *command):
 
 
 MAKES_A_VENV = """case "$*" in *venv*)
-  mkdir -p "$3/bin"; cp "$0" "$3/bin/python"; printf '#!/bin/sh\\necho hello "$@"\\n' > "$3/bin/greet"; chmod +x "$3/bin/greet";;
+  mkdir -p "$3/bin"; cp "$0" "$3/bin/python"
+  printf '#!/bin/sh\\necho hello "$@"\\n' > "$3/bin/greet"; chmod +x "$3/bin/greet";;
 *pip*) %s;; esac
 """
 

@@ -93,8 +93,8 @@ def train_language_model(
 
 def next_token_loss(model: GPTNeoXForCausalLM, tokens_BL: Tensor) -> Tensor:
     """Mean cross-entropy of the next token, in nats, over all positions but the last."""
-    logits_BLV = model(input_ids=tokens_BL, use_cache=False).logits
-    return torch.nn.functional.cross_entropy(logits_BLV[:, :-1].flatten(0, 1), tokens_BL[:, 1:].flatten())
+    logits_BLV = model(input_ids=tokens_BL[:, :-1], use_cache=False).logits
+    return torch.nn.functional.cross_entropy(logits_BLV.flatten(0, 1), tokens_BL[:, 1:].flatten())
 
 
 @torch.no_grad()

@@ -1,6 +1,7 @@
 import json
 from glob import glob
 
+from wta_sae.config import check_config
 from wta_sae.errors import UserError
 from wta_sae.variants import VARIANTS, requested_saes, sae_at_rate
 from wta_sae.workflow import flags, source_files
@@ -10,12 +11,14 @@ shell.prefix(f"export PYTHONPATH={workflow.basedir}/src; ")
 
 
 def checked(function, *arguments):
-    """Calls a function of wta_sae on config values; its one line about a bad value stops the workflow."""
+    """Calls a function of wta_sae on config values; its one line about a bad value ends the run."""
     try:
         return function(*arguments)
     except UserError as error:
-        raise WorkflowError(str(error))
+        raise SystemExit(str(error))
 
+
+checked(check_config, config, f"{workflow.basedir}/workflow/schemas/config.schema.yaml")
 
 SAES = {
     spec.name: spec

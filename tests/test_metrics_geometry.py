@@ -1,0 +1,68 @@
+import pytest
+import torch
+
+import metrics_golden as golden
+from wta_sae.metrics import geometry
+from wta_sae.metrics.geometry import encoder_decoder_geometry
+from wta_sae.sae import SAE
+
+STATISTICS = (
+    "encoder_bias",
+    "encoder_norm",
+    "encoder_decoder_cosine_sim",
+    "max_encoder_cosine_sim",
+    "max_decoder_cosine_sim",
+)
+
+
+@pytest.mark.parametrize("name", golden.NAMES)
+def test_geometry_agrees_with_saebench(name):
+    found = encoder_decoder_geometry(golden.saes()[name])
+    core = golden.reference(name)["core"]
+    for metric in ("average_max_encoder_cosine_sim", "average_max_decoder_cosine_sim"):
+        assert found.metrics[metric] == pytest.approx(core["misc_metrics"][metric], rel=1e-4)
+    levels = torch.tensor([0, 0.05, 0.25, 0.5, 0.75, 0.95, 1], dtype=torch.float64)
+    for statistic in STATISTICS:
+        expected = core["feature_summary"][statistic]
+        values = found.per_latent[statistic].double()
+        assert values.mean().item() == pytest.approx(expected["mean"], rel=1e-4)
+        assert values.quantile(levels).tolist() == pytest.approx(expected["quantiles_0_5_25_50_75_95_100"], rel=1e-4)
+
+
+def test_geometry_by_hand():
+    W_enc = torch.tensor([[2.0, 0.0, 3.0], [0.0, 1.0, 4.0]])
+    W_dec = torch.tensor([[1.0, 0.0], [0.0, -1.0], [1.0, 0.0]])
+    found = encoder_decoder_geometry(SAE(W_enc, torch.tensor([1.0, 2.0, 6.0]), W_dec, torch.zeros(2), "relu"))
+    assert found.per_latent["encoder_decoder_cosine_sim"].tolist() == pytest.approx([1, -1, 0.6])
+    assert found.per_latent["max_encoder_cosine_sim"].tolist() == pytest.approx([0.6, 0.8, 0.8])
+    assert found.per_latent["max_decoder_cosine_sim"].tolist() == pytest.approx([1, 0, 1])
+    assert found.per_latent["encoder_norm"].tolist() == pytest.approx([2, 1, 5])
+    assert found.metrics == pytest.approx(
+        {
+            "encoder_decoder_cosine_sim_mean": 0.2,
+            "encoder_decoder_cosine_sim_median": 0.6,
+            "average_max_encoder_cosine_sim": 2.2 / 3,
+            "max_encoder_cosine_sim_median": 0.8,
+            "average_max_decoder_cosine_sim": 2 / 3,
+            "max_decoder_cosine_sim_median": 1,
+            "encoder_norm_mean": 8 / 3,
+            "encoder_norm_median": 2,
+            "encoder_bias_mean": 3,
+            "encoder_bias_median": 2,
+        }
+    )
+
+
+def test_chunks_give_the_whole(monkeypatch):
+    unit = torch.nn.functional.normalize(torch.randn(50, 8, generator=torch.Generator().manual_seed(0)), dim=-1)
+    cosine = unit @ unit.T
+    expected = cosine.fill_diagonal_(-1).amax(-1)
+    monkeypatch.setattr(geometry, "LATENTS_AT_ONCE", 7)
+    torch.testing.assert_close(geometry.largest_cosine_with_another(unit), expected)
+
+
+def test_zero_vectors_and_a_lone_latent_give_numbers():
+    zero = SAE(torch.zeros(2, 2), torch.zeros(2), torch.eye(2), torch.zeros(2), "relu")
+    assert encoder_decoder_geometry(zero).per_latent["encoder_decoder_cosine_sim"].tolist() == [0, 0]
+    lone = SAE(torch.ones(2, 1), torch.zeros(1), torch.ones(1, 2), torch.zeros(2), "relu")
+    assert encoder_decoder_geometry(lone).metrics["average_max_decoder_cosine_sim"] == -1

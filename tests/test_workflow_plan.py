@@ -1,0 +1,56 @@
+"""The workflow before it runs: what it would do, and which configs it refuses."""
+
+import pytest
+import yaml
+
+from workflow import ROOT, planned_jobs, snakemake
+
+
+def plan(tmp_path, *targets, **config):
+    file = tmp_path / "config.yaml"
+    file.write_text(yaml.safe_dump(config))
+    return snakemake(ROOT, "--dry-run", *targets, "--configfile", str(file))
+
+
+@pytest.mark.parametrize(
+    "config, message",
+    [
+        ({"seeed": 1}, "config: unknown key 'seeed'; the keys are: run, seed, text,"),
+        ({"training": {"latents": "many"}}, "config: training.latents: 'many' is not of type 'integer'"),
+        ({"text": {"packing": "firts"}}, "config: text.packing: 'firts' is not one of ['concatenated', 'first']"),
+        ({"text": {"source": "files"}}, "config: text: 'files' is a required property"),
+        ({"language_model": {"source": "path"}}, "config: language_model: 'path' is a required property"),
+        ({"run": "a b; rm -rf /"}, "config: run: 'a b; rm -rf /' is not of the form ^[A-Za-z0-9]"),
+        ({"saes": {"wta": {"rates": [0.1, 1.5]}}}, "config: saes.wta.rates[1]: 1.5 is greater than the maximum of 1"),
+        ({"saes": {"wta": {"rates": [0]}}}, "config: saes.wta.rates[0]: 0 is less than or equal to the minimum of 0"),
+        ({"saes": {"topk": {"k": 5000}}}, "saes.topk.k: 5000 is not between 1 and training.latents (2048)"),
+        ({"saes": {"tokp": {"k": 5}}}, "saes: unknown variant 'tokp'; use one of: topk, batch_topk, wta"),
+        ({"paper": {"table1_rate": 0.02}}, "paper.table1_rate: 0.02 is not among the rates in saes: 1e-06,"),
+    ],
+)
+def test_a_bad_config_is_refused_in_one_line(tmp_path, config, message):
+    process = plan(tmp_path, "results/table1.tex", **config)
+    assert process.returncode == 1
+    lines = [line for line in process.stderr.splitlines() if not line.startswith(("Using workflow specific", "Config file"))]
+    assert len(lines) == 1, process.stderr
+    assert lines[0].startswith(message)
+
+
+def test_table1_asks_for_its_own_saes_and_no_others(tmp_path):
+    jobs = planned_jobs(plan(tmp_path, "results/table1.tex", run="never-run"))
+    assert jobs["train_sae"] == 3
+    assert jobs["evaluate_core"] == 3
+    assert not {"figure1", "figure2", "paper"} & set(jobs)
+
+
+def test_figure1_needs_no_labelled_texts(tmp_path):
+    jobs = planned_jobs(plan(tmp_path, "results/figure1.pdf", run="never-run"))
+    assert jobs["train_sae"] == 6  # eleven rates, six different numbers of winners
+    assert jobs["evaluate_geometry"] == 6
+    assert not {"label_classes", "label_quadrants", "evaluate_core", "table1"} & set(jobs)
+
+
+def test_the_whole_paper(tmp_path):
+    jobs = planned_jobs(plan(tmp_path, run="never-run"))
+    assert jobs["train_sae"] == 8
+    assert jobs["paper"] == 1

@@ -1,0 +1,191 @@
+"""The whole workflow on the tiny config, run for real in a checkout of its own, then disturbed in every way a user might."""
+
+import shutil
+import subprocess
+import time
+
+import pandas as pd
+import pytest
+
+from workflow import ROOT, planned_jobs, snakemake
+
+pytestmark = pytest.mark.slow
+
+TINY = ("--configfile", "tests/tiny.yaml")
+ARTIFACTS = ("table1.tex", "table_published.tex", "table2.tex", "numbers.tex", "figure1.pdf", "figure2.pdf", "figure1.png")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """A checkout in which the tiny run is complete."""
+    checkout = tmp_path_factory.mktemp("checkout")
+    tracked = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    for name in filter(None, tracked.stdout.split("\0")):
+        if (ROOT / name).is_file():
+            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, checkout / name)
+    process = snakemake(checkout, *TINY)
+    assert process.returncode == 0, process.stdout + process.stderr
+    return checkout
+
+
+@pytest.fixture
+def checkout(finished, tmp_path):
+    """A copy of the finished one, to be disturbed; snakemake knows it by its contents and times."""
+    shutil.copytree(finished, tmp_path / "copy", symlinks=True)
+    return tmp_path / "copy"
+
+
+def plan(checkout, *arguments):
+    return planned_jobs(snakemake(checkout, "--dry-run", *arguments, *TINY))
+
+
+def leftovers(checkout):
+    return [path for path in (checkout / "results").rglob("*") if ".partial" in path.name]
+
+
+def test_every_artifact_is_there(finished):
+    for name in ARTIFACTS:
+        assert (finished / "results" / name).stat().st_size > 100, name
+    assert (finished / "results" / "paper.pdf").read_bytes().startswith(b"%PDF")
+    assert leftovers(finished) == []
+
+
+def test_metrics_are_tidy_and_whole(finished):
+    metrics = pd.read_csv(finished / "results/tiny/metrics.csv")
+    assert not metrics["value"].isna().any()
+    keys = ["sae", "sparsity_rate", "inference", "metric"]
+    assert not metrics.duplicated(keys).any()
+    rules = metrics.dropna(subset=["inference"]).groupby("variant")["inference"].agg(lambda names: sorted(set(names)))
+    assert rules.to_dict() == {
+        "batch_topk": ["threshold"],
+        "topk": ["topk"],
+        "wta": ["described", "per_latent", "released"],
+    }
+    wta = metrics[metrics["variant"] == "wta"]
+    # 1e-6 and 1e-4 of 512 tokens both give one winner: one SAE, a row for each rate.
+    assert set(wta.loc[wta["sae"] == "wta-k1", "sparsity_rate"]) == {1e-6, 1e-4}
+    wide = metrics.pivot_table(index=["sae", "inference"], columns="metric", values="value")
+    assert not wide[["l0", "l0_budget", "explained_variance", "kl_div_score", "sae_test_accuracy"]].isna().any().any()
+    assert wide.loc[("topk-k4", "topk"), "l0"] == pytest.approx(4, abs=0.01)
+    released = wide.xs("released", level="inference")["l0"]
+    # Winners per sequence: F / L = 256 / 64 = 4 at every rate, less what BOS and silent latents take.
+    assert ((released > 3) & (released <= 4.2)).all()
+
+
+def test_a_second_run_does_nothing(finished):
+    assert plan(finished) == {}
+
+
+def test_one_figure_is_rebuilt_alone(checkout):
+    (checkout / "results/figure1.pdf").unlink()
+    assert plan(checkout, "results/figure1.pdf") == {"figure1": 1}
+
+
+def test_a_deleted_metric_file_rebuilds_what_depends_on_it(checkout):
+    (checkout / "results/tiny/metrics/topk-k4/core.json").unlink()
+    jobs = plan(checkout)
+    assert jobs["evaluate_core"] == 1
+    assert not {"train_sae", "evaluate_tpp", "figure1", "table2"} & set(jobs)
+
+
+def test_touching_the_code_does_nothing_and_editing_it_reruns_just_what_uses_it(finished):
+    file = finished / "src/wta_sae/metrics/geometry.py"
+    before = file.read_text()
+    time.sleep(1.1)  # file times of whole seconds
+    file.touch()
+    assert plan(finished) == {}
+    try:
+        file.write_text(before + "\n# edited\n")
+        jobs = plan(finished)
+        assert jobs["evaluate_geometry"] == 6
+        assert not {"train_sae", "evaluate_core", "evaluate_probing", "cache_activations", "figure2", "table2"} & set(jobs)
+    finally:
+        file.write_text(before)
+    assert plan(finished) == {}
+
+
+def test_a_changed_config_value_reruns_just_what_reads_it(finished):
+    jobs = planned_jobs(snakemake(finished, "--dry-run", *TINY, "--config", "evaluation={perturbed_latents: [2, 20, 50]}"))
+    assert {"evaluate_scr", "evaluate_tpp"} <= set(jobs)
+    assert not {"train_sae", "evaluate_core", "cache_activations"} & set(jobs)
+
+
+def test_the_same_command_by_hand_gives_the_same_sae(finished, tmp_path):
+    """The printed command can be pasted, and the same seed gives the same weights."""
+    shutil.rmtree(finished / "results/tiny/sae/wta-k8", ignore_errors=True)
+    process = snakemake(finished, "--printshellcmds", "results/tiny/sae/wta-k8", *TINY)
+    assert process.returncode == 0, process.stderr
+    line = next(line for line in process.stderr.splitlines() if "python -m wta_sae train-sae" in line)
+    command = line[line.index("python -m") : line.index(" > ")].replace(
+        "--out results/tiny/sae/wta-k8", f"--out {tmp_path}/wta-k8"
+    )
+    subprocess.run(command, shell=True, cwd=finished, check=True, capture_output=True)
+    ours, by_hand = (folder / "wta-k8/sae_weights.safetensors" for folder in (finished / "results/tiny/sae", tmp_path))
+    assert ours.read_bytes() == by_hand.read_bytes()
+
+
+def test_a_damaged_shard_stops_training_with_its_name_and_leaves_no_sae(checkout):
+    shard = next((checkout / "results/tiny/activations").glob("shard-00001*"))
+    content = bytearray(shard.read_bytes())
+    content[-1] ^= 1
+    shard.write_bytes(content)
+    shutil.rmtree(checkout / "results/tiny/sae/topk-k4")
+    process = snakemake(checkout, "results/tiny/sae/topk-k4", *TINY)
+    assert process.returncode == 1
+    assert "shard-00001.safetensors: damaged (its checksum is not the manifest's); delete" in process.stderr
+    assert not (checkout / "results/tiny/sae/topk-k4").exists()
+    assert leftovers(checkout) == []
+
+
+def test_a_job_killed_half_way_is_run_again(checkout):
+    shutil.rmtree(checkout / "results/tiny/activations")
+    killer = """sleep 4; pkill -KILL -f 'wta_sae cache-activation[s] .*--seed 42'"""
+    with subprocess.Popen(killer, shell=True):
+        killed = snakemake(checkout, "results/tiny/activations", *TINY)
+    again = snakemake(checkout, "results/tiny/activations", *TINY)
+    assert again.returncode == 0, again.stderr
+    assert (checkout / "results/tiny/activations/manifest.json").exists()
+    # A machine quick enough to finish before the kill has nothing to run again.
+    assert killed.returncode == 1 or "Nothing to be done" in again.stderr
+
+
+def test_a_layer_beyond_the_model_stops_the_stage_that_meets_it(checkout):
+    config = checkout / "deep.yaml"
+    config.write_text("language_model: {layer: 9}")
+    process = snakemake(checkout, "results/tiny/activations", "--configfile", "tests/tiny.yaml", "deep.yaml")
+    assert process.returncode == 1
+    assert "language_model.layer: 9 is beyond the model's 3 blocks; use 0 to 2" in process.stderr
+
+
+def test_without_latex_only_the_pdf_is_missing(checkout, tmp_path):
+    binaries = tmp_path / "bin"
+    binaries.mkdir()
+    for program in ("bash", "python", "env", "rm", "mkdir", "cat", "snakemake", "sh"):
+        (binaries / program).symlink_to(shutil.which(program))
+    for name in ("paper.pdf", "table2.tex"):
+        (checkout / "results" / name).unlink()
+    process = snakemake(checkout, "--keep-going", *TINY, PATH=str(binaries))
+    assert process.returncode == 1
+    lines = [line for line in process.stderr.splitlines() if line.startswith("wta_sae paper:")]
+    assert len(lines) == 1
+    assert "LaTeX is not installed; on Debian and Ubuntu install the packages latexmk" in lines[0]
+    assert (checkout / "results/table2.tex").exists()
+    assert not (checkout / "results/paper.pdf").exists()
+
+
+def test_results_that_cannot_be_written_are_named(finished, tmp_path):
+    (tmp_path / "results").touch()
+    command = ["python", "-m", "wta_sae", "table2", "--contributions", "paper/contributions.yaml"]
+    process = subprocess.run(
+        [*command, "--out", str(tmp_path / "results/table2.tex")], cwd=finished, capture_output=True, text=True, check=False
+    )
+    assert process.returncode == 1
+    assert process.stderr.count("\n") == 1
+    assert "cannot be written" in process.stderr
