@@ -42,6 +42,14 @@ def test_shares_equal_an_svd(monkeypatch, elements, density, dependent):
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
 
+def test_independent_directions_need_no_eigenvectors(monkeypatch):
+    x, active, W_dec = random_case(tokens=60, latents=64, width=16, density=0.1)
+    assert len(set(active.sum(-1).tolist())) > 5  # so that chunks are padded
+    active &= active.cumsum(-1) <= 12  # well below the width, where random directions are far from dependent
+    monkeypatch.setattr("wta_sae.metrics.subspace.eigh", lambda _: pytest.fail("the slow way was taken"))
+    assert (explained_share(x, active, W_dec) > 0).any()
+
+
 def test_shares_by_hand():
     x = torch.tensor([[3.0, 4.0], [0.0, 0.0]], dtype=torch.float64).repeat(3, 1, 1)
     W_dec = torch.tensor([[2.0, 0.0], [0.0, 5.0]], dtype=torch.float64)

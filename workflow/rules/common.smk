@@ -7,7 +7,8 @@ from wta_sae.variants import VARIANTS, requested_saes, sae_at_rate
 from wta_sae.workflow import flags, source_files
 
 # Under --sdm conda a rule's environment holds the libraries; the package itself is always this checkout's.
-shell.prefix(f"export PYTHONPATH={workflow.basedir}/src; ")
+# Threads that wait do so asleep: where anything else runs on the machine, spinning ones make a step five times slower.
+shell.prefix(f"export PYTHONPATH={workflow.basedir}/src OMP_WAIT_POLICY=PASSIVE; ")
 
 
 def checked(function, *arguments):

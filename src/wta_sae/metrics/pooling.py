@@ -90,21 +90,12 @@ def pool_texts(
     with progress_bar("pooling", len(distinct), "texts") as bar:
         for batch_size, same_size in groupby(distinct, key=itemgetter(1)):
             texts = [text for text, _ in same_size]
-            readers = {label: for_batches_of(sae, batch_size) for label, sae in saes.items()}
+            encoders = {label: for_batches_of(sae, batch_size) for label, sae in saes.items()}
             for start in range(0, len(texts), step):
                 part = texts[start : start + step]
                 rows = slice(first, first + len(part))
-                tokens_SL = tokenize_texts(lm, part, context).to(lm.device)
-                valid_SL = lm.valid(tokens_SL)
-                count_S1 = valid_SL.sum(1, keepdim=True)
-                if not count_S1.all():
-                    empty = part[int((count_S1 == 0).nonzero()[0, 0])]
-                    raise UserError(f"texts: {empty[:40]!r} has no ordinary token to pool; leave such texts out")
-                residual_SLD = lm.residual(tokens_SL) * valid_SL[..., None]
-                residual_ND[rows] = residual_SLD.sum(1) / count_S1
-                valid_and_all_S2L = torch.stack([valid_SL, torch.ones_like(valid_SL)], 1).float()
-                for label, encode in readers.items():
-                    means_S2F = torch.bmm(valid_and_all_S2L, encode(residual_SLD)) / count_S1[..., None]
+                residual_ND[rows], means = _pool_part(lm, encoders, part, context)
+                for label, means_S2F in means.items():
                     codes[label][rows], leaky_codes[label][rows] = means_S2F.unbind(1)
                 first = rows.stop
                 bar.update(len(part))
@@ -114,6 +105,24 @@ def pool_texts(
         residual_ND = residual_ND[row_N]
         codes, leaky_codes = ({label: found[row_N] for label, found in pooled.items()} for pooled in (codes, leaky_codes))
     return Pooled(sizes, residual_ND, codes, leaky_codes)
+
+
+def _pool_part(
+    lm: LanguageModel, encoders: dict[str, Callable[[Tensor], Tensor]], texts: list[str], context: int
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Mean residuals (S, D), and of each SAE the mean codes (S, 2, F): over the valid positions, over all of them."""
+    tokens_SL = tokenize_texts(lm, texts, context).to(lm.device)
+    valid_SL = lm.valid(tokens_SL)
+    count_S1 = valid_SL.sum(1, keepdim=True)
+    if not count_S1.all():
+        empty = texts[int((count_S1 == 0).nonzero()[0, 0])]
+        raise UserError(f"texts: {empty[:40]!r} has no ordinary token to pool; leave such texts out")
+    residual_SLD = lm.residual(tokens_SL) * valid_SL[..., None]
+    valid_and_all_S2L = torch.stack([valid_SL, torch.ones_like(valid_SL)], 1).float()
+    means = {
+        label: torch.bmm(valid_and_all_S2L, encode(residual_SLD)) / count_S1[..., None] for label, encode in encoders.items()
+    }
+    return residual_SLD.sum(1) / count_S1, means
 
 
 def for_batches_of(sae: SAE, sequences: int) -> Callable[[Tensor], Tensor]:

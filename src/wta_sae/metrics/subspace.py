@@ -57,8 +57,8 @@ def explained_share(x_NRD: Tensor, active_NF: Tensor, W_dec_FD: Tensor) -> Tenso
     """|Px|^2 / |x|^2 of every token and right-hand side, (N, R) float64; P projects on the token's active rows of W_dec.
 
     x_NRD, W_dec_FD: float64. Cholesky of the rows' Gram matrix; its eigenvectors where rows are (nearly) dependent. Equal to
-    an SVD to rounding. Tokens with D or more active latents are treated apart: there the span is most often
-    everything, and the Gram matrix in D dimensions is the smaller one.
+    an SVD to rounding. Tokens with D or more active latents are treated apart: there the span is most often everything,
+    and the Gram matrix in D dimensions is the smaller one.
     """
     width = W_dec_FD.shape[1]
     padded_W_dec_FD = torch.cat([W_dec_FD, W_dec_FD.new_zeros(1, width)])

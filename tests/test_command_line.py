@@ -1,0 +1,149 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from wta_sae.__main__ import main
+from wta_sae.activations import cache_activations
+from wta_sae.collection import collect_metrics
+from wta_sae.files import read_json, read_tensors, write_json
+from wta_sae.text.tokens import write_tokens
+from wta_sae.workflow import flags
+
+TRAINING = {
+    "latents": 40,
+    "batch_tokens": 32,
+    "epochs": 2,
+    "learning_rate": 0.01,
+    "warmup_steps": 1,
+    "decay_steps": 0,
+    "threshold_start_step": 1,
+    "threshold_beta": 0.5,
+    "dead_after_tokens": 1000,
+    "auxiliary_coefficient": 0.1,
+    "seed": 3,
+}
+
+
+@pytest.fixture
+def activations(lm, tokens_CL, tmp_path):
+    cache_activations(tmp_path / "activations", lm, tokens_CL, "digest", 160, torch.float32, 64, 4, seed=0)
+    return tmp_path / "activations"
+
+
+def train_sae(activations, name, *arguments):
+    out = str(activations.parent / "sae" / name)
+    return main(["train-sae", "--activations", str(activations), *arguments, *flags(TRAINING).split(), "--out", out])
+
+
+def one_line(capsys):
+    error = capsys.readouterr().err
+    lines = [line for line in error.splitlines() if "training " not in line]  # the progress bar
+    assert len(lines) == 1, error
+    return lines[0]
+
+
+def test_train_and_evaluate_by_hand(neox_directory, activations, tokens_CL, tmp_path):
+    assert train_sae(activations, "wta-k2", "--variant", "wta", "--k", "2", "--rates", "0.05", "0.0625") == 0
+    sae = tmp_path / "sae" / "wta-k2"
+    assert read_json(sae / "cfg.json")["metadata"]["steps"] == 10
+    assert pd.read_csv(sae / "training.csv").columns.tolist() == ["step", "loss", "l0", "explained_variance", "dead"]
+    np.save(tmp_path / "tokens.npy", tokens_CL.numpy())
+    common = ["evaluate", "core", "--lm", str(neox_directory), "--layer", "1", "--sae", str(sae)]
+    common += ["--tokens", str(tmp_path / "tokens.npy"), "--batch-contexts", "4", "--out", str(tmp_path / "core.json")]
+    assert main([*common, "--inference", "per_latent"]) == 0
+    flat = read_json(tmp_path / "core.json")
+    assert flat["inference"] == "per_latent"
+    assert 0 < flat["l0"] < 40
+    assert main([*common, "--inference", "described", "released", "--latents-out", str(tmp_path / "core.safetensors")]) == 0
+    records = read_json(tmp_path / "core.json")
+    assert [record["inference"] for record in records] == ["described", "released"]
+    assert records[0]["ce_loss_without_sae"] == flat["ce_loss_without_sae"]
+    latents, _ = read_tensors(tmp_path / "core.safetensors")
+    assert latents["released.feature_density"].shape == (40,)
+
+    table = collect_metrics("mine", [sae], [tmp_path / "core.json"])
+    l0 = table[(table["metric"] == "l0") & (table["inference"] == "released")]
+    assert l0["sparsity_rate"].tolist() == [0.05, 0.0625]  # one SAE, a row for each of its rates
+    assert (l0["k_per_latent"] == 2).all()
+    assert l0["k_per_token"].isna().all()
+    budget = table[table["metric"] == "l0_budget"]
+    assert (budget["value"] == 2 * 40 / 32).all()
+    assert len(budget) == 4
+
+
+def test_an_unknown_variant_is_refused_and_leaves_nothing(activations, capsys):
+    assert train_sae(activations, "x", "--variant", "tokp", "--k", "2") == 1
+    assert one_line(capsys) == "wta_sae train-sae: saes: unknown variant 'tokp'; use one of: topk, batch_topk, wta"
+    assert not (activations.parent / "sae" / "x").exists()
+
+
+def test_an_unknown_inference_rule_is_refused_and_leaves_nothing(neox_directory, activations, tokens_CL, tmp_path, capsys):
+    assert train_sae(activations, "topk", "--variant", "topk", "--k", "2") == 0
+    capsys.readouterr()
+    np.save(tmp_path / "tokens.npy", tokens_CL.numpy())
+    command = ["evaluate", "core", "--lm", str(neox_directory), "--layer", "1", "--sae", str(tmp_path / "sae/topk")]
+    command += ["--inference", "relased", "--tokens", str(tmp_path / "tokens.npy"), "--out", str(tmp_path / "o.json")]
+    assert main(command) == 1
+    assert "no inference rule 'relased'; this SAE has:" in one_line(capsys)
+    assert not (tmp_path / "o.json").exists()
+
+
+def test_contexts_longer_than_the_model_are_refused(neox_directory, tmp_path, capsys):
+    tokens = torch.randint(2, 60, (4, 40), dtype=torch.int32)
+    np.save(tmp_path / "tokens.npy", tokens.numpy())
+    command = ["cache-activations", "--lm", str(neox_directory), "--layer", "1", "--token-file", str(tmp_path / "tokens.npy")]
+    command += ["--tokens", "50", "--dtype", "float32", "--shard-tokens", "20", "--batch-contexts", "2", "--seed", "0"]
+    assert main([*command, "--out", str(tmp_path / "activations")]) == 1
+    assert "text.context_length: 40 is beyond the 32 positions of" in one_line(capsys)
+    assert not (tmp_path / "activations").exists()
+
+
+def test_misshapen_texts_are_refused(neox_directory, activations, tmp_path, capsys):
+    assert train_sae(activations, "topk", "--variant", "topk", "--k", "2") == 0
+    write_json(tmp_path / "texts.json", {"train": {"a": ["w2"]}})
+    command = ["evaluate", "probing", "--lm", str(neox_directory), "--layer", "1", "--sae", str(tmp_path / "sae/topk")]
+    command += ["--texts", str(tmp_path / "texts.json"), "--context-length", "16", "--out", str(tmp_path / "o.json")]
+    capsys.readouterr()
+    assert main(command) == 1
+    assert one_line(capsys).endswith('texts.json: wants the keys "train" and "test", each an object of lists of texts')
+
+
+def test_a_damaged_token_file_is_refused(lm, tmp_path, capsys, neox_directory):
+    path = tmp_path / "tokens.safetensors"
+    write_tokens(path, ["w2 w3 w4 w5"] * 20, lm.tokenizer, 8, 4)
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    capsys.readouterr()
+    command = ["cache-activations", "--lm", str(neox_directory), "--layer", "1", "--token-file", str(path)]
+    command += ["--tokens", "5", "--dtype", "float32", "--shard-tokens", "20", "--batch-contexts", "2", "--seed", "0"]
+    assert main([*command, "--out", str(tmp_path / "activations")]) == 1
+    assert "tokens.safetensors: damaged" in one_line(capsys)
+
+
+def test_a_model_that_cannot_be_fetched_says_what_to_do_instead(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    command = ["fetch-language-model", "--name", "EleutherAI/pythia-70m-deduped", "--revision", "main"]
+    assert main([*command, "--out", str(tmp_path / "lm")]) == 1
+    line = one_line(capsys)
+    assert "EleutherAI/pythia-70m-deduped at revision main could not be fetched from the hub" in line
+    assert "language_model.path" in line
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_and_unknown_stages(capsys):
+    assert main(["--help"]) == 0
+    assert "train-sae" in capsys.readouterr().out
+    assert main(["trian-sae"]) == 2
+    assert "unknown stage 'trian-sae'" in capsys.readouterr().err
+    assert main([]) == 2
+
+
+def test_the_recorded_config_is_the_given_one(tmp_path):
+    config = {"run": "x", "saes": {"wta": {"rates": [1e-6]}}}
+    assert main(["record-config", "--config", json.dumps(config), "--out", str(tmp_path / "config.json")]) == 0
+    assert read_json(tmp_path / "config.json") == config
