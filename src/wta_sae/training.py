@@ -76,7 +76,6 @@ class Trainer:
                 "this run, so that no inference threshold would be set; lower it or train on more tokens"
             )
         self.variant, self.k, self.options, self.total_steps = variant_named(variant), k, options, total_steps
-        self.variant_name = variant
         self.select = getattr(selection, self.variant.selection)
         generator = torch.Generator().manual_seed(seed)
         # The directions of torch's default linear layer; only they survive the normalisation.
@@ -135,19 +134,20 @@ class Trainer:
     @torch.no_grad()
     def _follow(self, acts_BF: Tensor) -> None:
         """Keeps the count of silent tokens and the moving averages of the thresholds."""
-        active_BF = acts_BF > 0
+        positive_BF = torch.where(acts_BF > 0, acts_BF, torch.inf)
+        smallest_F = positive_BF.amin(0)
         self.silent_tokens_F += len(acts_BF)
-        self.silent_tokens_F[active_BF.any(0)] = 0
+        self.silent_tokens_F[smallest_F.isfinite()] = 0
         if self.steps <= self.options.threshold_start_step:
             return
-        positive_BF = torch.where(active_BF, acts_BF, torch.inf)
-        if self.variant_name == "topk":
-            token_minimum_B = positive_BF.amin(1)
-            minimum = token_minimum_B[token_minimum_B.isfinite()].mean()  # NaN where nothing is active
+        if self.variant.threshold == "token mean":
+            smallest_B = positive_BF.amin(1)
+            smallest = smallest_B[smallest_B.isfinite()].mean()  # NaN where nothing is active
         else:
-            minimum = positive_BF.amin()
-        self.threshold = moving_average(self.threshold, minimum, self.options.threshold_beta)
-        self.thresholds_F = moving_average(self.thresholds_F, positive_BF.amin(0), self.options.threshold_beta)
+            smallest = smallest_F.amin()
+        beta = self.options.threshold_beta
+        self.threshold = moving_average(self.threshold, smallest, beta)
+        self.thresholds_F = moving_average(self.thresholds_F, smallest_F, beta)
 
     def trained(self, norm_factor: float, rates: tuple[float, ...] = ()) -> tuple[SAE, dict[str, Tensor]]:
         """The SAE on raw activations, read out by its variant's own rule, and the thresholds of every rule.

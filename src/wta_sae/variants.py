@@ -13,19 +13,22 @@ class Variant:
     selection: the function of `wta_sae.selection` that picks the active pairs of a training batch.
     budget: `k` (active latents a token) or `rates` (the share of a batch's tokens that each latent wins).
     inference: the rules by which a trained SAE is read out (see `wta_sae.sae.SAE`), the first its own.
+    threshold: what the global threshold averages over batches: the `batch minimum` of the selected activations, or the
+        `token mean` of each token's smallest.
     auxiliary_loss: whether dead latents are revived by an auxiliary loss.
     """
 
     selection: str
     budget: str
     inference: tuple[str, ...]
+    threshold: str
     auxiliary_loss: bool
 
 
 VARIANTS = {
-    "topk": Variant("top_k", "k", ("topk",), auxiliary_loss=True),
-    "batch_topk": Variant("batch_top_k", "k", ("threshold",), auxiliary_loss=True),
-    "wta": Variant("winners_take_all", "rates", ("described", "released", "per_latent"), auxiliary_loss=False),
+    "topk": Variant("top_k", "k", ("topk",), "token mean", auxiliary_loss=True),
+    "batch_topk": Variant("batch_top_k", "k", ("threshold",), "batch minimum", auxiliary_loss=True),
+    "wta": Variant("winners_take_all", "rates", ("described", "released", "per_latent"), "batch minimum", auxiliary_loss=False),
 }
 
 
