@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import tensor
 
+from wta_sae.active_pairs import active_pairs
 from wta_sae.errors import UserError
 from wta_sae.training import (
     Trainer,
@@ -54,7 +55,7 @@ class PlainTrainer:
 
     def __init__(self, start, variant, k):
         self.variant, self.k = variant, k
-        values = (start.W_enc_DF, start.b_enc_F, start.W_dec_FD, start.b_dec_D)
+        values = (start.W_enc_FD.T, start.b_enc_F, start.W_dec_FD, start.b_dec_D)
         self.W_enc, self.b_enc, self.W_dec, self.b_dec = (v.detach().clone().requires_grad_() for v in values)
         self.optimiser = torch.optim.Adam([self.W_enc, self.b_enc, self.W_dec, self.b_dec], lr=OPTIONS.learning_rate)
         self.silent = torch.zeros(LATENTS)
@@ -111,8 +112,9 @@ def test_equals_the_plain_dense_step(variant, double_precision):
     plain = PlainTrainer(ours, variant, 4)
     for x_BD in batches():
         assert ours.step(x_BD).loss.item() == pytest.approx(plain.step(x_BD), rel=1e-9)
+    trained, _ = ours.trained(norm_factor=1.0)
     for name in ("W_enc_DF", "b_enc_F", "W_dec_FD", "b_dec_D"):
-        difference = (getattr(ours, name) - getattr(plain, name[: name.rindex("_")])).abs().max()
+        difference = (getattr(trained, name) - getattr(plain, name[: name.rindex("_")])).abs().max()
         assert difference < 1e-9, name
 
 
@@ -139,11 +141,11 @@ def test_same_seed_same_weights_other_seed_other_weights(variant):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_decoder_rows_stay_unit_and_the_encoder_starts_tied(variant):
     one = trainer(variant)
-    assert torch.equal(one.W_enc_DF, one.W_dec_FD.T)
+    assert torch.equal(one.W_enc_FD, one.W_dec_FD)
     for x_BD in batches(5):
         one.step(x_BD)
     torch.testing.assert_close(one.W_dec_FD.norm(dim=1), torch.ones(LATENTS))
-    assert not torch.equal(one.W_enc_DF, one.W_dec_FD.T)
+    assert not torch.equal(one.W_enc_FD, one.W_dec_FD)
 
 
 def test_wta_gives_every_latent_its_winners():
@@ -181,11 +183,11 @@ def test_thresholds_of_one_batch_by_hand():
     acts_BF = torch.zeros(3, LATENTS)
     acts_BF[0, 0], acts_BF[1, 0], acts_BF[2, 1] = 3.0, 2.0, 5.0
     one.steps = 1
-    one._follow(acts_BF)
+    one._follow(active_pairs(acts_BF), 3)
     assert one.threshold == 2
     assert one.thresholds_F[:2].tolist() == [2, 5]
     assert one.thresholds_F[2:].isnan().all()
-    one._follow(torch.zeros(3, LATENTS))  # nothing selected: nothing moves
+    one._follow(active_pairs(torch.zeros(3, LATENTS)), 3)  # nothing selected: nothing moves
     assert one.threshold == 2
     _, thresholds = one.trained(norm_factor=10.0)
     assert thresholds["described"] == 20
@@ -197,7 +199,7 @@ def test_the_topk_threshold_is_the_mean_of_each_tokens_smallest():
     acts_BF = torch.zeros(3, LATENTS)
     acts_BF[0, :2], acts_BF[1, 3] = tensor([1.0, 4.0]), 3.0  # the third token has none
     one.steps = 1
-    one._follow(acts_BF)
+    one._follow(active_pairs(acts_BF), 3)
     assert one.threshold == 2
 
 
@@ -227,8 +229,12 @@ def test_auxiliary_loss_by_hand():
     W_dec_FD = tensor([[1.0, 0.0], [0.0, 1.0]])
     dead_F = tensor([True, False])
     # Left over: (1 - 0.5)^2 and (-1)^2, mean 0.625; variance of the error: 1.
-    assert auxiliary_loss(error_BD, pre_BF, W_dec_FD, dead_F) == pytest.approx(0.625)
-    assert auxiliary_loss(torch.zeros(2, 2), torch.zeros(2, 2), W_dec_FD, dead_F) == 0
+    auxiliary = auxiliary_loss(error_BD, pre_BF, W_dec_FD, dead_F)
+    assert auxiliary.loss == pytest.approx(0.625)
+    assert auxiliary.pairs.latents_P.tolist() == [0]
+    nothing = auxiliary_loss(torch.zeros(2, 2), torch.zeros(2, 2), W_dec_FD, dead_F)
+    assert nothing.loss == 0
+    assert not nothing.output_gradient_BD.any()
 
 
 def test_learning_rate_schedule():

@@ -37,7 +37,7 @@ def winners_take_all(pre_BF: Tensor, winners: int) -> Tensor:
     Source: paper section 3.1, step 3; the ties as in the authors' released code.
     """
     cut_F = pre_BF.topk(winners, dim=0).values[-1]
-    return torch.where(pre_BF >= cut_F, pre_BF, 0)
+    return pre_BF.masked_fill(pre_BF < cut_F, 0)
 
 
 def above_threshold(pre: Tensor, threshold: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ def above_threshold(pre: Tensor, threshold: Tensor) -> Tensor:
 
     Source: JumpReLU, paper eq. 2; the inference form of BatchTopK (section 2.4) and of WTA (section 3.1).
     """
-    return torch.where(pre > threshold, pre, 0)
+    return pre.masked_fill(pre <= threshold, 0)
 
 
 def winners_per_sequence(pre_SLF: Tensor, rate: float) -> Tensor:
@@ -57,4 +57,4 @@ def winners_per_sequence(pre_SLF: Tensor, rate: float) -> Tensor:
     """
     winners = winners_per_latent(rate, pre_SLF.shape[0])
     cut_S1F = pre_SLF.topk(winners, dim=1).values[:, -1:]
-    return torch.where(pre_SLF >= cut_S1F, pre_SLF, 0)
+    return pre_SLF.masked_fill(pre_SLF < cut_S1F, 0)

@@ -1,6 +1,6 @@
 """One trainer for every SAE variant: the variants differ in their selection rule and in little else.
 
-Shape suffixes: B tokens of a batch, D model width, F latents, K dead latents.
+Shape suffixes: B tokens of a batch, D model width, F latents, K dead latents, P active pairs.
 
 Source: the paper's sections 3.1 and 5.1; where its text is silent, the authors' released code (a fork of
 dictionary_learning). Activations are trained on divided by their norm factor, and the factor is folded into the biases
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from wta_sae import selection
+from wta_sae.active_pairs import ActivePairs, PairGradients, active_pairs, decode, gradients, smallest
 from wta_sae.errors import UserError
 from wta_sae.sae import SAE
 from wta_sae.variants import variant_named
@@ -80,12 +81,11 @@ class Trainer:
         generator = torch.Generator().manual_seed(seed)
         # The directions of torch's default linear layer; only they survive the normalisation.
         W_dec_FD = torch.empty(options.latents, width).uniform_(-1, 1, generator=generator)
-        W_dec_FD = _unit_rows(W_dec_FD).to(device)
-        self.W_dec_FD = W_dec_FD.requires_grad_()
-        self.W_enc_DF = W_dec_FD.detach().T.contiguous().requires_grad_()
-        self.b_enc_F = torch.zeros(options.latents, device=device, requires_grad=True)
-        self.b_dec_D = torch.zeros(width, device=device, requires_grad=True)
-        self.parameters = [self.W_enc_DF, self.b_enc_F, self.W_dec_FD, self.b_dec_D]
+        self.W_dec_FD = _unit_rows(W_dec_FD).to(device)
+        self.W_enc_FD = self.W_dec_FD.clone()
+        self.b_enc_F = torch.zeros(options.latents, device=device)
+        self.b_dec_D = torch.zeros(width, device=device)
+        self.parameters = [self.W_enc_FD, self.b_enc_F, self.W_dec_FD, self.b_dec_D]
         self.optimiser = torch.optim.Adam(
             self.parameters, lr=options.learning_rate, betas=ADAM_BETAS, eps=ADAM_EPSILON, fused=True
         )
@@ -94,59 +94,62 @@ class Trainer:
         self.threshold = torch.tensor(torch.nan, device=device)  # NaN: not set yet
         self.thresholds_F = torch.full((options.latents,), torch.nan, device=device)
 
+    @torch.no_grad()
     def step(self, x_BD: Tensor) -> StepStatistics:
         """One optimisation step on normalised activations (B, D)."""
+        tokens = len(x_BD)
         if self.steps == 0:
-            with torch.no_grad():
-                self.b_dec_D.copy_(geometric_median(x_BD))
-        pre_BF = torch.relu(torch.addmm(self.b_enc_F, x_BD - self.b_dec_D, self.W_enc_DF))
-        acts_BF = self.select(pre_BF, self.k)
-        error_BD = x_BD - torch.addmm(self.b_dec_D, acts_BF, self.W_dec_FD)
-        squared_error = error_BD.square().sum(-1).mean()
-        loss = squared_error
+            self.b_dec_D.copy_(geometric_median(x_BD))
+        centred_BD = x_BD - self.b_dec_D
+        pre_BF = torch.addmm(self.b_enc_F, centred_BD, self.W_enc_FD.T).relu_()
+        pairs = active_pairs(self.select(pre_BF, self.k))
+        error_BD = centred_BD - decode(pairs, self.W_dec_FD, tokens)
+        squared_error = loss = error_BD.square().sum() / tokens
+        output_gradient_BD = error_BD * (-2 / tokens)
+        gradient = gradients(pairs, output_gradient_BD, centred_BD, self.W_dec_FD)
         dead_F = self.silent_tokens_F >= self.options.dead_after_tokens
         if self.variant.auxiliary_loss and dead_F.any():
-            auxiliary = auxiliary_loss(error_BD.detach(), pre_BF, self.W_dec_FD, dead_F)
-            loss = loss + self.options.auxiliary_coefficient * auxiliary
-        loss.backward()
-        self._update()
-        acts_BF = acts_BF.detach()
-        self._follow(acts_BF)
-        variance = (x_BD - x_BD.mean(0)).square().sum(-1).mean()
+            auxiliary = auxiliary_loss(error_BD, pre_BF, self.W_dec_FD, dead_F)
+            loss = loss + self.options.auxiliary_coefficient * auxiliary.loss
+            dead_gradient_BD = self.options.auxiliary_coefficient * auxiliary.output_gradient_BD
+            dead_gradient = gradients(auxiliary.pairs, dead_gradient_BD, centred_BD, self.W_dec_FD)
+            gradient = PairGradients(*(one + other for one, other in zip(gradient, dead_gradient, strict=True)))
+        # The pre-encoder bias meets the loss twice: added to the output, and taken from the encoder's input.
+        b_dec_gradient_D = output_gradient_BD.sum(0) - gradient.b_enc_F @ self.W_enc_FD
+        self._update([*gradient, b_dec_gradient_D])
+        self._follow(pairs, tokens)
         return StepStatistics(
-            loss=loss.detach(),
-            l0=(acts_BF > 0).sum() / len(x_BD),
-            explained_variance=1 - squared_error.detach() / variance,
+            loss=loss,
+            l0=torch.tensor(len(pairs.values_P) / tokens),
+            explained_variance=1 - squared_error * tokens / (x_BD - x_BD.mean(0)).square().sum(),
             dead=dead_F.sum(),
         )
 
-    @torch.no_grad()
-    def _update(self) -> None:
+    def _update(self, parameter_gradients: list[Tensor]) -> None:
+        for parameter, gradient in zip(self.parameters, parameter_gradients, strict=True):
+            parameter.grad = gradient
         remove_parallel_component(self.W_dec_FD.grad, self.W_dec_FD)
         torch.nn.utils.clip_grad_norm_(self.parameters, GRADIENT_NORM_LIMIT)
         scale = learning_rate_scale(self.steps, self.total_steps, self.options.warmup_steps, self.options.decay_steps)
         self.optimiser.param_groups[0]["lr"] = self.options.learning_rate * scale
         self.optimiser.step()
-        self.optimiser.zero_grad()
         self.W_dec_FD.copy_(_unit_rows(self.W_dec_FD))
         self.steps += 1
 
-    @torch.no_grad()
-    def _follow(self, acts_BF: Tensor) -> None:
+    def _follow(self, pairs: ActivePairs, tokens: int) -> None:
         """Keeps the count of silent tokens and the moving averages of the thresholds."""
-        positive_BF = torch.where(acts_BF > 0, acts_BF, torch.inf)
-        smallest_F = positive_BF.amin(0)
-        self.silent_tokens_F += len(acts_BF)
+        smallest_F = smallest(pairs.values_P, pairs.latents_P, self.options.latents)
+        self.silent_tokens_F += tokens
         self.silent_tokens_F[smallest_F.isfinite()] = 0
         if self.steps <= self.options.threshold_start_step:
             return
         if self.variant.threshold == "token mean":
-            smallest_B = positive_BF.amin(1)
-            smallest = smallest_B[smallest_B.isfinite()].mean()  # NaN where nothing is active
+            smallest_B = smallest(pairs.values_P, pairs.tokens_P, tokens)
+            batch_value = smallest_B[smallest_B.isfinite()].mean()  # NaN where nothing is active
         else:
-            smallest = smallest_F.amin()
+            batch_value = smallest_F.amin()
         beta = self.options.threshold_beta
-        self.threshold = moving_average(self.threshold, smallest, beta)
+        self.threshold = moving_average(self.threshold, batch_value, beta)
         self.thresholds_F = moving_average(self.thresholds_F, smallest_F, beta)
 
     def trained(self, norm_factor: float, rates: tuple[float, ...] = ()) -> tuple[SAE, dict[str, Tensor]]:
@@ -161,10 +164,10 @@ class Trainer:
             "per_latent": self.thresholds_F.nan_to_num(nan=torch.inf) * norm_factor,
         }
         sae = SAE(
-            W_enc_DF=self.W_enc_DF.detach(),
-            b_enc_F=self.b_enc_F.detach(),
-            W_dec_FD=self.W_dec_FD.detach(),
-            b_dec_D=self.b_dec_D.detach(),
+            W_enc_DF=self.W_enc_FD.T,
+            b_enc_F=self.b_enc_F,
+            W_dec_FD=self.W_dec_FD,
+            b_dec_D=self.b_dec_D,
             inference=rule,
             k=self.k if rule == "topk" else None,
             threshold=None if rule == "topk" else self.threshold,
@@ -173,17 +176,27 @@ class Trainer:
         return sae.rescaled(norm_factor), thresholds
 
 
-def auxiliary_loss(error_BD: Tensor, pre_BF: Tensor, W_dec_FD: Tensor, dead_F: Tensor) -> Tensor:
-    """How badly the dead latents reconstruct what the living ones leave over, as a share of its variance (Gao et al. 2024).
+class AuxiliaryLoss(NamedTuple):
+    """The loss, the pairs of dead latents that it uses, and its gradient (B, D) by what they decode to."""
 
-    error_BD: the reconstruction error, without gradient; dead_F: bool. Each token uses its min(D / 2, #dead) largest dead
-    latents. 0 where the error has no variance.
+    loss: Tensor
+    pairs: ActivePairs
+    output_gradient_BD: Tensor
+
+
+def auxiliary_loss(error_BD: Tensor, pre_BF: Tensor, W_dec_FD: Tensor, dead_F: Tensor) -> AuxiliaryLoss:
+    """How badly the dead latents reconstruct what the living ones leave over, as a share of its variance.
+
+    error_BD: the reconstruction error, a constant here; dead_F: bool. Each token uses its min(D / 2, #dead) largest dead
+    latents. 0, with no gradient, where the error has no variance. Source: Gao et al. 2024, as in dictionary_learning.
     """
-    dead_BK, W_dead_KD = pre_BF[:, dead_F], W_dec_FD[dead_F]
-    acts_BK = selection.top_k(dead_BK, min(error_BD.shape[1] // 2, dead_BK.shape[1]))
-    left_over = (error_BD - acts_BK @ W_dead_KD).square().sum(-1).mean()
-    variance = (error_BD - error_BD.mean(0)).square().sum(-1).mean()
-    return (left_over / variance).nan_to_num(0.0)
+    tokens, width = error_BD.shape
+    dead_K = dead_F.nonzero()[:, 0]
+    chosen = active_pairs(selection.top_k(pre_BF[:, dead_K], min(width // 2, len(dead_K))))
+    pairs = chosen._replace(latents_P=dead_K[chosen.latents_P])
+    left_over_BD = error_BD - decode(pairs, W_dec_FD, tokens)
+    share = (1 / (error_BD - error_BD.mean(0)).square().sum()).nan_to_num(posinf=0.0)
+    return AuxiliaryLoss(left_over_BD.square().sum() * share, pairs, left_over_BD * (-2 * share))
 
 
 def geometric_median(points_BD: Tensor, iterations: int = 100, tolerance: float = 1e-5) -> Tensor:
