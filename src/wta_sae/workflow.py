@@ -27,7 +27,7 @@ def source_files(stage: str) -> list[str]:
     which only dispatches.
     """
     found: set[Path] = set()
-    waiting = [PACKAGE / "stages" / (stage.replace(" ", "_").replace("-", "_") + ".py")]
+    waiting = _files_of(f"{PACKAGE.name}.stages." + stage.replace(" ", "_").replace("-", "_"))
     while waiting:
         file = waiting.pop()
         if file in found:

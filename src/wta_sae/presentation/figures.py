@@ -23,7 +23,7 @@ from wta_sae.presentation.metrics_table import (
     value,
     winners_by_rate,
 )
-from wta_sae.presentation.style import BAND, FAINT, INK, LOOKS, PUBLISHED, RELEASED_UNCENTRED, TEXT_WIDTH, Look, paper_style
+from wta_sae.presentation.style import BAND, INK, LOOKS, PUBLISHED, RELEASED_UNCENTRED, TEXT_WIDTH, Look, paper_style
 
 PANELS = (
     ("kl_div_score", "(a) KL divergence score"),
@@ -175,8 +175,8 @@ def draw_figure2(metrics: pd.DataFrame, published: dict[str, Any], same_model: b
         for axes, (metric, title) in zip(panels, PANELS, strict=True):
             _draw_curves(axes, metrics, metric)
             _draw_published(axes, published["figure2"], metric, same_model)
-            _scale(axes, metric)
             axes.set_title(title)
+            _scale(axes, metric)
         shared = [group for group in runs_of_shared_saes(winners_by_rate(metrics)) if len(group) > 1]
         for axes in panels:
             _scale_rates(axes)
@@ -257,24 +257,14 @@ def _scale_logarithmically(axes: Axes, low: float, high: float) -> None:
 
 
 def _scale_far_below_zero(axes: Axes, low: float) -> None:
-    """Linear from -1 up, logarithmic below, and says so at the point where the scale changes."""
+    """Linear from -1 up, logarithmic below, and says so in the title."""
     axes.set_yscale("symlog", linthresh=-LINEAR_DOWN_TO, linscale=1.5)
     axes.set_ylim(low * 1.6, 1.15)
     decades = range(int(np.log10(-low * 1.6)), -1, -1)
     axes.yaxis.set_major_locator(FixedLocator([*(-(10.0**power) for power in decades), -0.5, 0, 0.5, 1]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda level, _: f"{level:,g}".replace("-", "\N{MINUS SIGN}")))
     axes.yaxis.set_minor_locator(NullLocator())
-    axes.annotate(
-        "log scale below \N{MINUS SIGN}1",
-        (1, LINEAR_DOWN_TO),
-        xycoords=("axes fraction", "data"),
-        xytext=(-3, -3),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        fontsize=7,
-        color=FAINT,
-    )
+    axes.set_title(f"{axes.get_title(loc='left')} (log scale below \N{MINUS SIGN}1)")
 
 
 def _scale_rates(axes: Axes) -> None:

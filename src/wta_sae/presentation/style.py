@@ -13,7 +13,6 @@ TEXT_WIDTH = 6.875
 """Inches, of both columns with the gap between them (`paper/main.tex` sets the same)."""
 
 INK = "#222222"
-FAINT = "#8a8a8a"
 BAND = "#f0f0f0"
 GRID = "#e4e4e4"
 
