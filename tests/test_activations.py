@@ -16,7 +16,7 @@ def cached(lm, tokens_CL, tmp_path):
 
 def write(lm, tokens_CL, directory, rows=170, dtype=torch.float32, seed=5):
     return cache_activations(
-        directory, lm, tokens_CL, "digest", rows=rows, dtype=dtype, shard_rows=32, batch_contexts=2, seed=seed
+        directory, lm, tokens_CL, {"sha256": "digest"}, rows=rows, dtype=dtype, shard_rows=32, batch_contexts=2, seed=seed
     )
 
 

@@ -467,19 +467,11 @@ def test_figure1_writes_every_median_and_marks_shared_saes(cosines, published, m
     assert_nothing_is_cut_off(figure)
 
 
-def test_figure1_without_winners_finds_shared_saes_by_their_cosines(published):
-    same = np.linspace(-0.5, 0.9, 50)
-    figure = figures.draw_figure1({1e-6: same, 1e-5: same.copy(), 0.05: same / 2}, published)
-    band = figure.axes[0].patches[0]
-    assert band.get_x() < 0 and 1 < band.get_x() + band.get_width() < 2
-    assert figure.axes[0].get_ylim()[0] < -0.5
-
-
 def test_figure1_refuses_what_it_cannot_draw(published):
     with pytest.raises(UserError, match="no encoder-decoder cosines"):
-        figures.draw_figure1({}, published)
+        figures.draw_figure1({}, published, {})
     with pytest.raises(UserError, match="no finite"):
-        figures.draw_figure1({0.01: np.array([np.nan])}, published)
+        figures.draw_figure1({0.01: np.array([np.nan])}, published, {0.01: 1})
 
 
 def test_figures_are_the_same_bytes_twice_and_hold_the_papers_font(figure2, inputs, metrics, published, tmp_path):

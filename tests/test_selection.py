@@ -43,6 +43,11 @@ def test_winners_per_sequence_count_sequences_and_not_tokens():
     assert winners_per_sequence(pre_SLF, 1.0).tolist() == [[[1, 5], [2, 0], [0, 6]], [[0, 0], [8, 1], [9, 2]]]
 
 
+def test_more_winners_than_tokens_is_all_of_them():
+    pre_SLF = torch.ones(5, 2, 3)
+    assert winners_per_sequence(pre_SLF, 0.9).all()
+
+
 def test_released_l0_is_latents_over_length_at_every_rate():
     pre_SLF = torch.rand(4, 16, 32, generator=torch.Generator().manual_seed(0))
     for rate in (1e-6, 1e-2, 0.2):

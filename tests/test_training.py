@@ -62,11 +62,12 @@ class PlainTrainer:
         self.steps = 0
 
     def mask(self, pre):
-        if self.variant == "topk":
-            return torch.stack([row >= row.sort(descending=True).values[self.k - 1] for row in pre]) & (pre > 0)
-        if self.variant == "batch_topk":
-            return (pre >= pre.flatten().sort(descending=True).values[self.k * BATCH - 1]) & (pre > 0)
-        return (pre >= pre.sort(dim=0, descending=True).values[self.k - 1]) & (pre > 0)
+        cuts = {
+            "topk": lambda: pre.sort(dim=1, descending=True).values[:, [self.k - 1]],
+            "batch_topk": lambda: pre.flatten().sort(descending=True).values[self.k * BATCH - 1],
+            "wta": lambda: pre.sort(dim=0, descending=True).values[self.k - 1],
+        }
+        return (pre >= cuts[self.variant]()) & (pre > 0)
 
     def step(self, x):
         if self.steps == 0:
@@ -75,8 +76,9 @@ class PlainTrainer:
         mask = self.mask(pre)
         error = x - (pre * mask) @ self.W_dec - self.b_dec
         loss = (error**2).sum(1).mean()
+        self.silent = torch.where(mask.any(0), 0, self.silent + len(x))
         dead = self.silent >= OPTIONS.dead_after_tokens
-        if self.variant != "wta" and dead.any():
+        if self.variant in ("topk", "batch_topk") and dead.any():
             dead_pre = pre * dead
             count = min(WIDTH // 2, int(dead.sum()))
             kept = torch.stack([row >= row.sort(descending=True).values[count - 1] for row in dead_pre])
@@ -93,7 +95,6 @@ class PlainTrainer:
         self.optimiser.param_groups[0]["lr"] = OPTIONS.learning_rate * min(warm, cool)
         self.optimiser.step()
         self.W_dec.data /= self.W_dec.data.norm(dim=1, keepdim=True)
-        self.silent = torch.where(mask.any(0), 0, self.silent + len(x))
         self.steps += 1
         return loss.item()
 
@@ -251,5 +252,12 @@ def test_a_diverging_run_stops_and_says_where():
 
 
 def test_a_run_too_short_for_its_thresholds_is_refused():
-    with pytest.raises(UserError, match=r"training.threshold_start_step: 3 is not below the 3 steps"):
-        trainer("wta", steps=3)
+    with pytest.raises(UserError, match=r"training.threshold_start_step: none of this run's 4 steps comes after step 3"):
+        trainer("wta", steps=4)
+    trainer("wta", steps=5)
+
+
+@pytest.mark.parametrize("variant, most", [("topk", LATENTS), ("wta", BATCH)])
+def test_a_budget_beyond_the_batch_or_the_latents_is_refused(variant, most):
+    with pytest.raises(UserError, match=rf"k: {most + 1} is not between 1 and {most}, the {variant} SAE's most"):
+        trainer(variant, k=most + 1)

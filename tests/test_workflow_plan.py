@@ -20,6 +20,16 @@ def plan(tmp_path, *targets, **config):
         ({"text": {"packing": "firts"}}, "config: text.packing: 'firts' is not one of ['concatenated', 'first']"),
         ({"text": {"source": "files"}}, "config: text: 'files' is a required property"),
         ({"language_model": {"source": "path"}}, "config: language_model: 'path' is a required property"),
+        (
+            {"labelled_texts": {"classes": ["scipy", "a; rm -rf x"]}},
+            "config: labelled_texts.classes[1]: 'a; rm -rf x' is not",
+        ),
+        (
+            {"labelled_texts": {"classes": ["scipy", "jax"]}},
+            "config: labelled_texts: 'jax' is not among text.docstrings.",
+        ),
+        ({"text": {"source": "files", "files": {"paths": ["no/such.txt"]}}}, "text.files.paths: no/such.txt: no such file"),
+        ({"language_model": {"source": "path", "path": "no model"}}, "language_model.path: no model lacks config.json"),
         ({"run": "a b; rm -rf /"}, "config: run: 'a b; rm -rf /' is not of the form ^[A-Za-z0-9]"),
         ({"saes": {"wta": {"rates": [0.1, 1.5]}}}, "config: saes.wta.rates[1]: 1.5 is greater than the maximum of 1"),
         ({"saes": {"wta": {"rates": [0]}}}, "config: saes.wta.rates[0]: 0 is less than or equal to the minimum of 0"),

@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import signal
 import sys
 
 from wta_sae.errors import UserError
@@ -37,13 +38,18 @@ STAGES = {
 def main(argv: list[str]) -> int:
     words = 2 if argv[:1] in (["evaluate"], ["label"]) else 1
     stage, rest = " ".join(argv[:words]), argv[words:]
+    if argv in ([], ["-h"], ["--help"]):
+        print(_usage())
+        return 0
     if stage not in STAGES:
-        _help(asked=not argv or argv[-1] in ("-h", "--help"), unknown=stage)
-        return 0 if argv and argv[-1] in ("-h", "--help") else 2
+        print(f"wta_sae: unknown stage {stage!r}\n{_usage()}", file=sys.stderr)
+        return 2
     module = importlib.import_module("wta_sae.stages." + stage.replace(" ", "_").replace("-", "_"))
     parser = argparse.ArgumentParser(prog=f"python -m wta_sae {stage}", description=module.__doc__)
     module.add_arguments(parser)
     arguments = parser.parse_args(rest)
+    # A terminated job (a cluster's time limit) cleans up as a failed one does.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         module.run(arguments)
     except UserError as error:
@@ -52,13 +58,9 @@ def main(argv: list[str]) -> int:
     return 0
 
 
-def _help(asked: bool, unknown: str) -> None:
-    stream = sys.stdout if asked else sys.stderr
-    if not asked:
-        print(f"wta_sae: unknown stage {unknown!r}", file=stream)
-    print("usage: python -m wta_sae STAGE [--help] ...\n\nstages:", file=stream)
-    for stage, meaning in STAGES.items():
-        print(f"  {stage:<22} {meaning}", file=stream)
+def _usage() -> str:
+    stages = "\n".join(f"  {stage:<22} {meaning}" for stage, meaning in STAGES.items())
+    return f"usage: python -m wta_sae STAGE [--help] ...\n\nstages:\n{stages}"
 
 
 if __name__ == "__main__":

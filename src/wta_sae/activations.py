@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,7 +32,11 @@ class Shard:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a cache holds. norm_factor: sqrt(mean |x|^2) over all cached tokens; SAEs train on x / norm_factor."""
+    """What a cache holds.
+
+    norm_factor: sqrt(mean |x|^2) over all cached tokens; SAEs train on x / norm_factor.
+    tokens: what the token file says of itself: text, packing, digest.
+    """
 
     rows: int
     width: int
@@ -39,7 +44,8 @@ class Manifest:
     norm_factor: float
     hook_name: str
     model: str
-    tokens_sha256: str
+    context_size: int
+    tokens: dict[str, Any]
     seed: int
     shards: tuple[Shard, ...]
 
@@ -48,7 +54,7 @@ def cache_activations(
     directory: Path,
     lm: LanguageModel,
     tokens_CL: Tensor,
-    tokens_sha256: str,
+    token_metadata: dict[str, Any],
     rows: int,
     dtype: torch.dtype,
     shard_rows: int,
@@ -62,6 +68,8 @@ def cache_activations(
 
     Raises UserError where the contexts hold fewer than `rows` valid tokens, or a residual is not finite.
     """
+    if min(rows, shard_rows, batch_contexts) < 1:
+        raise UserError("activations: tokens, shard_tokens and batch_contexts must be at least 1")
     generator = torch.Generator().manual_seed(seed)
     tokens_CL = tokens_CL[torch.randperm(len(tokens_CL), generator=generator)]
     available = int(lm.valid(tokens_CL).sum())
@@ -100,7 +108,8 @@ def cache_activations(
             norm_factor=math.sqrt(squares / rows),
             hook_name=lm.hook_name,
             model=lm.source,
-            tokens_sha256=tokens_sha256,
+            context_size=tokens_CL.shape[1],
+            tokens=token_metadata,
             seed=seed,
             shards=tuple(shards),
         )

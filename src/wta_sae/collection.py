@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from wta_sae.errors import UserError
 from wta_sae.files import read_json
 from wta_sae.sae import read_metadata
 from wta_sae.variants import variant_named
@@ -36,6 +37,8 @@ def collect_metrics(run: str, saes: Sequence[Path], metrics: Sequence[Path]) -> 
     for path in metrics:
         content = read_json(path)
         for record in content if isinstance(content, list) else [content]:
+            if record.get("sae") not in settings:
+                raise UserError(f"{path}: is of the SAE {record.get('sae')!r}, which is not among: {', '.join(settings)}")
             rows += _rows(run, settings[record["sae"]], record)
     return pd.DataFrame(rows, columns=COLUMNS).sort_values(COLUMNS[1:-1], ignore_index=True)
 

@@ -1,5 +1,6 @@
-"""Checks a run's config against its schema, in one line that names the key."""
+"""Checks a run's config before anything runs: its keys and values, and the folders that it names."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,28 @@ def check_config(config: Mapping[str, Any], schema: Path) -> None:
     error = best_match(validator.iter_errors(config))
     if error is not None:
         raise UserError(f"config: {_key(error)}{_message(error)}")
+    labelled, packages = config["labelled_texts"], config["text"]["docstrings"]["packages"]
+    for label in (*labelled["classes"], *(concept for pair in labelled["pairs"] for concept in pair)):
+        if label not in packages:
+            known = ", ".join(packages)
+            raise UserError(f"config: labelled_texts: {label!r} is not among text.docstrings.packages: {known}")
+
+
+def check_model_folder(folder: str) -> None:
+    """Raises UserError where a folder holds no language model with a tokenizer."""
+    for name in ("config.json", "tokenizer.json"):
+        if not (Path(folder) / name).is_file():
+            raise UserError(f"language_model.path: {folder} lacks {name}; give a transformers model directory")
+
+
+def check_folder_writable(folder: str) -> None:
+    """Raises UserError where a folder cannot be written, or made."""
+    path = Path(folder)
+    existing = path if path.exists() else path.absolute().parent
+    if not existing.is_dir():
+        raise UserError(f"{path}: is a file; results need a folder of that name")
+    if not os.access(existing, os.W_OK):
+        raise UserError(f"{path}: cannot be written; make the folder writable")
 
 
 def _key(error: ValidationError) -> str:

@@ -1,5 +1,6 @@
 """Where tensors live and in which precision, and what makes a run repeatable."""
 
+import os
 import random
 
 import numpy as np
@@ -21,7 +22,8 @@ def dtype_named(name: str) -> torch.dtype:
 
 
 def make_repeatable(seed: int) -> None:
-    """Seeds every generator and asks for deterministic kernels: same seed, same machine, same bits."""
+    """Seeds every generator and asks for deterministic kernels: same seed, machine and threads give the same bits."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)

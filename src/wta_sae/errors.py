@@ -6,3 +6,8 @@ class UserError(Exception):
 
     The command line prints that line alone and exits with 1.
     """
+
+
+def first_line(error: Exception) -> str:
+    """What another library's exception says, in one line."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

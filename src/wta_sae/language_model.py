@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
-from wta_sae.errors import UserError
+from wta_sae.errors import UserError, first_line
+from wta_sae.text.tokens import bos_id
 
 PAD_TOKEN_OF_PYTHIA = "<|padding|>"  # in Pythia's vocabulary, though its tokenizer names no padding token
 
@@ -154,7 +155,7 @@ def load_language_model(directory: Path, layer: int, device: torch.device, dtype
             directory, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise UserError(f"{directory}: not a loadable causal language model ({_first_line(error)})") from error
+        raise UserError(f"{directory}: not a loadable causal language model ({first_line(error)})") from error
     depth = model.config.num_hidden_layers
     if not 0 <= layer < depth:
         raise UserError(f"language_model.layer: {layer} is beyond the model's {depth} blocks; use 0 to {depth - 1}")
@@ -164,9 +165,7 @@ def load_language_model(directory: Path, layer: int, device: torch.device, dtype
 
 def as_language_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, layer: int, source: str) -> LanguageModel:
     """Wraps a loaded model, with the special tokens that SAEBench (through TransformerLens) would use for it."""
-    bos = tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id
-    if bos is None:
-        raise UserError(f"{source}: the tokenizer has neither a bos nor an eos token; name one in tokenizer_config.json")
+    bos = bos_id(tokenizer)
     eos = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else bos
     pad = tokenizer.pad_token_id
     if pad is None:
@@ -183,8 +182,4 @@ def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:
     try:
         return AutoTokenizer.from_pretrained(directory, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # the tokenizers library raises bare Exception for a damaged file
-        raise UserError(f"{directory}: the tokenizer does not load ({_first_line(error)})") from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"{directory}: the tokenizer does not load ({first_line(error)})") from error

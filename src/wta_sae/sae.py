@@ -125,6 +125,12 @@ def load_sae(directory: Path, inference: str | None = None) -> SAE:
     config = read_json(directory / CONFIG_FILE)
     weights, _ = read_tensors(directory / WEIGHTS_FILE)
     native = {"topk": "topk", "jumprelu": "threshold", "standard": "relu"}
+    wanted = {"W_enc", "b_enc", "W_dec", "b_dec"} | ({"threshold"} if config.get("architecture") == "jumprelu" else set())
+    if missing := sorted(wanted - set(weights)):
+        raise UserError(f"{directory / WEIGHTS_FILE}: lacks {', '.join(missing)}")
+    if config.get("architecture") == "topk" and "k" not in config:
+        raise UserError(f"{directory / CONFIG_FILE}: a topk SAE, but the key 'k' is missing")
+    weights = {name: tensor.float() for name, tensor in weights.items()}
     architecture = config.get("architecture")
     if architecture not in native:
         supported = ", ".join(native)
@@ -149,6 +155,6 @@ def load_sae(directory: Path, inference: str | None = None) -> SAE:
         inference=inference,
         k=config.get("k"),
         threshold=thresholds.get(inference),
-        rate=max(rates) if rates else None,
+        rate=max(rates) if rates else None,  # rates with the same winners in training have them in smaller batches too
         subtract_b_dec=config.get("apply_b_dec_to_input", True),
     )

@@ -55,6 +55,6 @@ def winners_per_sequence(pre_SLF: Tensor, rate: float) -> Tensor:
     rate)), so that at k = 1 a latent fires once a sequence whatever it was trained for. Depends on the batch, by its
     definition.
     """
-    winners = winners_per_latent(rate, pre_SLF.shape[0])
+    winners = min(winners_per_latent(rate, pre_SLF.shape[0]), pre_SLF.shape[1])
     cut_S1F = pre_SLF.topk(winners, dim=1).values[:, -1:]
     return pre_SLF.masked_fill(pre_SLF < cut_S1F, 0)

@@ -23,6 +23,7 @@ from wta_sae.variants import variant_named
 
 ADAM_BETAS, ADAM_EPSILON = (0.9, 0.999), 1e-8
 GRADIENT_NORM_LIMIT = 1.0
+GLOBAL_RULES = ("threshold", "described")  # one threshold for all latents, by either name
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class TrainingOptions:
     learning_rate: float = field(metadata={"help": "of Adam, after the warm-up"})
     warmup_steps: int = field(metadata={"help": "steps of linear warm-up from 0"})
     decay_steps: int = field(metadata={"help": "last steps, over which the rate falls linearly to 0; 0: none"})
-    threshold_start_step: int = field(metadata={"help": "first step whose activations enter the inference thresholds"})
+    threshold_start_step: int = field(metadata={"help": "the inference thresholds begin after this step, counted from 0"})
     threshold_beta: float = field(metadata={"help": "of the thresholds' moving average"})
     dead_after_tokens: int = field(metadata={"help": "a latent that has not fired for so many tokens is dead"})
     auxiliary_coefficient: float = field(metadata={"help": "weight of the loss that revives dead latents"})
@@ -71,12 +72,15 @@ class Trainer:
         seed: int,
         device: torch.device,
     ):
-        if options.threshold_start_step >= total_steps:
+        if options.threshold_start_step >= total_steps - 1:
             raise UserError(
-                f"training.threshold_start_step: {options.threshold_start_step} is not below the {total_steps} steps of "
-                "this run, so that no inference threshold would be set; lower it or train on more tokens"
+                f"training.threshold_start_step: none of this run's {total_steps} steps comes after step "
+                f"{options.threshold_start_step}, so that no inference threshold would be set; lower it or train on more tokens"
             )
         self.variant, self.k, self.options, self.total_steps = variant_named(variant), k, options, total_steps
+        limit = options.latents if self.variant.budget == "k" else options.batch_tokens
+        if not 1 <= k <= limit:
+            raise UserError(f"k: {k} is not between 1 and {limit}, the {variant} SAE's most")
         self.select = getattr(selection, self.variant.selection)
         generator = torch.Generator().manual_seed(seed)
         # The directions of torch's default linear layer; only they survive the normalisation.
@@ -107,6 +111,7 @@ class Trainer:
         squared_error = loss = error_BD.square().sum() / tokens
         output_gradient_BD = error_BD * (-2 / tokens)
         gradient = gradients(pairs, output_gradient_BD, centred_BD, self.W_dec_FD)
+        self._follow(pairs, tokens)
         dead_F = self.silent_tokens_F >= self.options.dead_after_tokens
         if self.variant.auxiliary_loss and dead_F.any():
             auxiliary = auxiliary_loss(error_BD, pre_BF, self.W_dec_FD, dead_F)
@@ -117,7 +122,6 @@ class Trainer:
         # The pre-encoder bias meets the loss twice: added to the output, and taken from the encoder's input.
         b_dec_gradient_D = output_gradient_BD.sum(0) - gradient.b_enc_F @ self.W_enc_FD
         self._update([*gradient, b_dec_gradient_D])
-        self._follow(pairs, tokens)
         return StepStatistics(
             loss=loss,
             l0=torch.tensor(len(pairs.values_P) / tokens),
@@ -155,13 +159,13 @@ class Trainer:
     def trained(self, norm_factor: float, rates: tuple[float, ...] = ()) -> tuple[SAE, dict[str, Tensor]]:
         """The SAE on raw activations, read out by its variant's own rule, and the thresholds of every rule.
 
-        A latent that never won since the thresholds began has an infinite threshold of its own: it stays silent.
+        What never won since the thresholds began has an infinite threshold: it stays silent.
         """
         rule = self.variant.inference[0]
-        global_rule = "threshold" if rule == "topk" else rule
+        shared_rule = next((name for name in self.variant.inference if name in GLOBAL_RULES), "threshold")
         thresholds = {
-            global_rule: self.threshold * norm_factor,
-            "per_latent": self.thresholds_F.nan_to_num(nan=torch.inf) * norm_factor,
+            shared_rule: self.threshold.nan_to_num(nan=torch.inf),
+            "per_latent": self.thresholds_F.nan_to_num(nan=torch.inf),
         }
         sae = SAE(
             W_enc_DF=self.W_enc_FD.T,
@@ -170,10 +174,10 @@ class Trainer:
             b_dec_D=self.b_dec_D,
             inference=rule,
             k=self.k if rule == "topk" else None,
-            threshold=None if rule == "topk" else self.threshold,
+            threshold=thresholds.get(rule),
             rate=max(rates, default=None),
         )
-        return sae.rescaled(norm_factor), thresholds
+        return sae.rescaled(norm_factor), {name: value * norm_factor for name, value in thresholds.items()}
 
 
 class AuxiliaryLoss(NamedTuple):

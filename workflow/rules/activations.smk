@@ -21,5 +21,5 @@ rule cache_activations:
         options=flags(config["activations"]),
         seed=config["seed"],
     shell:
-        "python -m wta_sae cache-activations --lm {input.lm} --layer {params.layer} --token-file {input.tokens}"
+        "python -m wta_sae cache-activations --lm {input.lm:q} --layer {params.layer} --token-file {input.tokens}"
         " {params.options} --seed {params.seed} --out {output} > {log} 2>&1"

@@ -1,14 +1,15 @@
 import json
-from glob import glob
+import shlex
 
-from wta_sae.config import check_config
+from wta_sae.config import check_config, check_folder_writable, check_model_folder
 from wta_sae.errors import UserError
+from wta_sae.text.paths import matching_files
 from wta_sae.variants import VARIANTS, requested_saes, sae_at_rate
 from wta_sae.workflow import flags, source_files
 
 # Under --sdm conda a rule's environment holds the libraries; the package itself is always this checkout's.
-# Threads that wait do so asleep: where anything else runs on the machine, spinning ones make a step five times slower.
-shell.prefix(f"export PYTHONPATH={workflow.basedir}/src OMP_WAIT_POLICY=PASSIVE; ")
+# Threads that wait spin but briefly: spinning long, they make a step five times slower where anything else is running.
+shell.prefix(f"export PYTHONPATH={shlex.quote(workflow.basedir + '/src')} GOMP_SPINCOUNT=1000; ")
 
 
 def checked(function, *arguments):
@@ -20,6 +21,7 @@ def checked(function, *arguments):
 
 
 checked(check_config, config, f"{workflow.basedir}/workflow/schemas/config.schema.yaml")
+checked(check_folder_writable, "results")
 
 SAES = {
     spec.name: spec
@@ -32,6 +34,14 @@ TABLE1_SAES = [
 WTA_SAES = [name for name, spec in SAES.items() if spec.variant == "wta"]
 FAMILIES = ["core", "geometry", "probing", "scr", "tpp", "subspace"]
 QUADRANTS = [f"<run>/labelled/quadrants/{a}-{b}.json" for a, b in config["labelled_texts"]["pairs"]]
+
+# The user's own files are looked for before anything runs.
+TEXT_FILES = []
+if config["text"]["source"] == "files":
+    TEXT_FILES = [str(path) for path in checked(matching_files, config["text"]["files"]["paths"])]
+if config["language_model"]["source"] == "path":
+    checked(check_model_folder, config["language_model"]["path"])
+USES_THE_PAPERS_MODEL = config["language_model"].get("hub", {}).get("name") == "EleutherAI/pythia-410m-deduped"
 
 DOCUMENTS = f"<run>/text/{config['text']['source']}.parquet"
 LANGUAGE_MODEL = config["language_model"]["path"] if config["language_model"]["source"] == "path" else "<run>/lm"
@@ -46,9 +56,7 @@ wildcard_constraints:
 
 def text_files(wildcards):
     """The user's own text files, so that an edit of one re-runs what follows."""
-    if wildcards.source != "files":
-        return []
-    return [path for pattern in config["text"]["files"]["paths"] for path in sorted(glob(pattern)) or [pattern]]
+    return TEXT_FILES if wildcards.source == "files" else []
 
 
 def sae_flags(wildcards):

@@ -22,7 +22,7 @@ rule evaluate_core:
         inference=inference_rules,
         batch_contexts=config["evaluation"]["batch_contexts"],
     shell:
-        "python -m wta_sae evaluate core --lm {input.lm} --layer {params.layer} --sae {input.sae}"
+        "python -m wta_sae evaluate core --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --tokens {input.tokens} --batch-contexts {params.batch_contexts}"
         " --out {output.metrics} --latents-out {output.latents} > {log} 2>&1"
 
@@ -71,7 +71,7 @@ rule evaluate_subspace:
         inference=inference_rules,
         batch_contexts=config["evaluation"]["batch_contexts"],
     shell:
-        "python -m wta_sae evaluate subspace --lm {input.lm} --layer {params.layer} --sae {input.sae}"
+        "python -m wta_sae evaluate subspace --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --tokens {input.tokens} --batch-contexts {params.batch_contexts}"
         " --out {output.metrics} > {log} 2>&1"
 
@@ -101,7 +101,7 @@ rule evaluate_probing:
         batch_texts=config["evaluation"]["batch_texts"],
         seed=config["seed"],
     shell:
-        "python -m wta_sae evaluate probing --lm {input.lm} --layer {params.layer} --sae {input.sae}"
+        "python -m wta_sae evaluate probing --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --texts {input.texts} --context-length {params.context_length}"
         " --batch-texts {params.batch_texts} --seed {params.seed} --out {output.metrics} > {log} 2>&1"
 
@@ -132,7 +132,7 @@ rule evaluate_tpp:
         perturbed_latents=config["evaluation"]["perturbed_latents"],
         seed=config["seed"],
     shell:
-        "python -m wta_sae evaluate tpp --lm {input.lm} --layer {params.layer} --sae {input.sae}"
+        "python -m wta_sae evaluate tpp --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --texts {input.texts} --context-length {params.context_length}"
         " --batch-texts {params.batch_texts} --perturbed-latents {params.perturbed_latents}"
         " --seed {params.seed} --out {output.metrics} > {log} 2>&1"
@@ -164,7 +164,7 @@ rule evaluate_scr:
         perturbed_latents=config["evaluation"]["perturbed_latents"],
         seed=config["seed"],
     shell:
-        "python -m wta_sae evaluate scr --lm {input.lm} --layer {params.layer} --sae {input.sae}"
+        "python -m wta_sae evaluate scr --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --quadrants {input.quadrants} --context-length {params.context_length}"
         " --batch-texts {params.batch_texts} --perturbed-latents {params.perturbed_latents}"
         " --seed {params.seed} --out {output.metrics} > {log} 2>&1"

@@ -54,8 +54,10 @@ rule figure2:
     resources:
         mem_mb=1000,
         runtime=10,
+    params:
+        same_model="--same-model" if USES_THE_PAPERS_MODEL else "",
     shell:
-        "python -m wta_sae figure2 --metrics {input.metrics} --published {input.published}"
+        "python -m wta_sae figure2 --metrics {input.metrics} --published {input.published} {params.same_model}"
         " --pdf {output.pdf} --png {output.png} > {log} 2>&1"
 
 

@@ -98,7 +98,7 @@ rule tokenize:
         seed=config["seed"],
     shell:
         "python -m wta_sae tokenize --documents {input.documents} --split {wildcards.split}"
-        " --tokenizer {input.tokenizer} --contexts {params.contexts} --length {params.length}"
+        " --tokenizer {input.tokenizer:q} --contexts {params.contexts} --length {params.length}"
         " --packing {params.packing} {params.bos} --seed {params.seed} --out {output} > {log} 2>&1"
 
 

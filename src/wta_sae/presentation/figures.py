@@ -1,10 +1,8 @@
 """Figures 1 and 2 of the paper, rebuilt; vector PDF and PNG with the same bytes at every build."""
 
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -39,9 +37,7 @@ MEDIANS_AT = 1.1
 PNG_DPI = 220
 
 
-def draw_figure1(
-    cosines_by_rate: dict[float, np.ndarray], published: dict[str, Any], winners: dict[float, int] | None = None
-) -> Figure:
+def draw_figure1(cosines_by_rate: dict[float, np.ndarray], published: dict[str, Any], winners: dict[float, int]) -> Figure:
     """Figure 1: the distribution over latents of the cosine between encoder and decoder vector; one violin a WTA rate.
 
     cosines_by_rate: one value a latent for each nominal rate. winners: winners per latent at each rate (`winners_by_rate`);
@@ -56,8 +52,7 @@ def draw_figure1(
     for rate, values in zip(rates, cosines, strict=True):
         if not values.size:
             raise UserError(f"figure 1: no finite encoder-decoder cosine at rate {rate:g}")
-    shared = winners if winners is not None else _numbered_by_content(rates, cosines)
-    shared = {rate: shared[rate] for rate in rates}
+    shared = {rate: winners[rate] for rate in rates}
 
     with paper_style():
         figure = Figure(figsize=(TEXT_WIDTH, 2.3), layout="constrained")
@@ -78,13 +73,6 @@ def draw_figure1(
             del handles[1]
         figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     return figure
-
-
-def _numbered_by_content(rates: list[float], cosines: list[np.ndarray]) -> dict[float, int]:
-    numbers = [0]
-    for before, after in pairwise(cosines):
-        numbers.append(numbers[-1] + (not np.array_equal(before, after)))
-    return dict(zip(rates, numbers, strict=True))
 
 
 def _draw_violins(axes: Axes, rates: list[float], cosines: list[np.ndarray], groups: list[list[float]]) -> None:
@@ -284,7 +272,7 @@ def save_figure(figure: Figure, pdf_path: Path, png_path: Path) -> None:
 
     Raises UserError where a folder cannot be written.
     """
-    with paper_style(), mpl.rc_context({"svg.hashsalt": "wta-sae"}):
+    with paper_style():
         with replacing(Path(pdf_path)) as temporary:
             figure.savefig(temporary, format="pdf", metadata={"CreationDate": None})
         with replacing(Path(png_path)) as temporary:
@@ -296,7 +284,7 @@ def write_figure1(
     png_path: Path,
     cosines_by_rate: dict[float, np.ndarray],
     published: dict[str, Any],
-    winners: dict[float, int] | None = None,
+    winners: dict[float, int],
 ) -> None:
     """`draw_figure1` into files."""
     save_figure(draw_figure1(cosines_by_rate, published, winners), pdf_path, png_path)

@@ -1,9 +1,6 @@
 """LaTeX text from Python values: escaping, and how a number looks in the paper."""
 
 import math
-from pathlib import Path
-
-from wta_sae.files import replacing
 
 MISSING = "---"
 SMALLEST_PLAIN_RATE = 1e-3
@@ -67,9 +64,3 @@ def listing(items: list[str]) -> str:
     if len(items) < 2:
         return items[0] if items else MISSING
     return ", ".join(items[:-1]) + " and " + items[-1]
-
-
-def write_latex(path: Path, text: str) -> None:
-    """Writes a generated .tex file whole or not at all. Raises UserError where the folder cannot be written."""
-    with replacing(Path(path)) as temporary:
-        temporary.write_text(text, encoding="utf-8")

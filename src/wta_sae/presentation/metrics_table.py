@@ -9,20 +9,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from wta_sae.collection import COLUMNS
 from wta_sae.errors import UserError
-
-COLUMNS = (
-    "run",
-    "sae",
-    "variant",
-    "sparsity_rate",
-    "k_per_token",
-    "k_per_latent",
-    "seed",
-    "inference",
-    "metric",
-    "value",
-)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 
 from wta_sae.errors import UserError
-from wta_sae.presentation.latex import MISSING, count, escape, listing, number, rate, shortest, write_latex
+from wta_sae.files import write_text
+from wta_sae.presentation.latex import MISSING, count, escape, listing, number, rate, shortest
 from wta_sae.presentation.metrics_table import (
     BASELINE_READOUTS,
     READOUTS,
@@ -284,4 +285,4 @@ def published_macros(published: dict[str, Any]) -> Macros:
 
 def write_numbers(path: Path, config: dict[str, Any], metrics: pd.DataFrame, published: dict[str, Any]) -> None:
     """`numbers_tex` into a file."""
-    write_latex(path, numbers_tex(config, metrics, published))
+    write_text(path, numbers_tex(config, metrics, published))

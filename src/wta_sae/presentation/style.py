@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import matplotlib as mpl
 import seaborn as sns
 
-COLUMN_WIDTH = 3.25
 """Inches, of one of the paper's two columns."""
 TEXT_WIDTH = 6.875
 """Inches, of both columns with the gap between them (`paper/main.tex` sets the same)."""

@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from wta_sae.presentation.latex import MISSING, count, escape, number, rate, write_latex
+from wta_sae.files import write_text
+from wta_sae.presentation.latex import MISSING, count, escape, number, rate
 from wta_sae.presentation.metrics_table import (
     BASELINE_READOUTS,
     READOUTS,
@@ -192,14 +193,14 @@ def _environment(caption: str, label: str, columns: str, head: list[str], body: 
 
 def write_table1(path: Path, metrics: pd.DataFrame, published: dict[str, Any], table_rate: float) -> None:
     """`table1` into a file."""
-    write_latex(path, table1(metrics, published, table_rate))
+    write_text(path, table1(metrics, published, table_rate))
 
 
 def write_table_published(path: Path, metrics: pd.DataFrame, published: dict[str, Any], table_rate: float) -> None:
     """`table_published` into a file."""
-    write_latex(path, table_published(metrics, published, table_rate))
+    write_text(path, table_published(metrics, published, table_rate))
 
 
 def write_table2(path: Path, contributions: dict[str, Any]) -> None:
     """`table2` into a file."""
-    write_latex(path, table2(contributions))
+    write_text(path, table2(contributions))

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from wta_sae.activations import cache_activations
 from wta_sae.devices import DTYPES, best_device, dtype_named, make_repeatable
-from wta_sae.files import array_sha256
 from wta_sae.language_model import load_language_model
 from wta_sae.options import add_options, read_options
-from wta_sae.text.tokens import read_tokens
+from wta_sae.text.tokens import read_tokens, token_metadata
 
 
 @dataclass(frozen=True)
@@ -41,7 +40,7 @@ def run(arguments: Namespace) -> None:
         arguments.out,
         lm,
         tokens_CL,
-        array_sha256(tokens_CL.numpy()),
+        token_metadata(arguments.token_file),
         rows=options.tokens,
         dtype=dtype_named(options.dtype),
         shard_rows=options.shard_tokens,

@@ -3,10 +3,13 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from wta_sae.errors import UserError
 from wta_sae.files import read_tensors
 from wta_sae.presentation.figures import write_figure1
 from wta_sae.presentation.metrics_table import read_published
 from wta_sae.sae import read_metadata
+
+COSINE = "encoder_decoder_cosine_sim"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -19,9 +22,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     cosines_by_rate, winners = {}, {}
+    if len(arguments.saes) != len(arguments.latents):
+        raise UserError(
+            f"--latents: {len(arguments.latents)} files for {len(arguments.saes)} SAEs; give one for each, in order"
+        )
     for sae, latents in zip(arguments.saes, arguments.latents, strict=True):
         metadata, (tensors, _) = read_metadata(sae), read_tensors(latents)
+        if COSINE not in tensors:
+            raise UserError(f"{latents}: holds no {COSINE}; give what `evaluate geometry` wrote")
         for rate in metadata["rates"]:
-            cosines_by_rate[rate] = tensors["encoder_decoder_cosine_sim"].numpy()
+            cosines_by_rate[rate] = tensors[COSINE].numpy()
             winners[rate] = metadata["k"]
     write_figure1(arguments.pdf, arguments.png, cosines_by_rate, read_published(arguments.published), winners)

@@ -12,7 +12,7 @@ from wta_sae.options import add_options, read_options
 from wta_sae.progress import progress
 from wta_sae.sae import save_sae
 from wta_sae.training import Trainer, TrainingOptions, train
-from wta_sae.variants import VARIANTS, l0_budget
+from wta_sae.variants import VARIANTS, l0_budget, variant_named
 
 LOG_EVERY = 10
 
@@ -32,7 +32,7 @@ def run(arguments: Namespace) -> None:
     options = read_options(arguments, TrainingOptions)
     cache = ActivationCache(arguments.activations)
     manifest = cache.manifest
-    steps = manifest.rows * options.epochs // options.batch_tokens
+    steps = manifest.rows * options.epochs // max(options.batch_tokens, 1)
     if steps == 0:
         raise UserError(
             f"training.batch_tokens: {options.batch_tokens:,}, but the cache holds {manifest.rows:,} tokens; lower it"
@@ -46,6 +46,9 @@ def run(arguments: Namespace) -> None:
         "model_name": manifest.model,
         "hook_name": manifest.hook_name,
         "hook_head_index": None,
+        "context_size": manifest.context_size,
+        "prepend_bos": manifest.tokens.get("prepend_bos", True),
+        "dataset_path": str(manifest.tokens.get("text", {}).get("dataset", "")),
         "variant": arguments.variant,
         "k": arguments.k,
         "rates": list(rates),
@@ -53,6 +56,6 @@ def run(arguments: Namespace) -> None:
         "steps": steps,
         "seed": arguments.seed,
         "norm_factor": manifest.norm_factor,
-        "training": vars(options),
+        "training": vars(options) | ({} if variant_named(arguments.variant).auxiliary_loss else {"auxiliary_coefficient": 0.0}),
     }
     save_sae(arguments.out, sae, thresholds, metadata, curve=pd.DataFrame(curve))

@@ -4,16 +4,13 @@ Nothing is copied to a cache and no code of a dataset runs: a dataset that needs
 Local files and directories are read without the network.
 """
 
-import glob
 import tempfile
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
-from wta_sae.errors import UserError
+from wta_sae.errors import UserError, first_line
 from wta_sae.text.documents import Passage
-
-READERS = {".txt": "text", ".jsonl": "json", ".parquet": "parquet"}
+from wta_sae.text.paths import READERS, matching_files
 
 
 def file_passages(patterns: Sequence[str], column: str = "text") -> Iterator[Passage]:
@@ -27,24 +24,6 @@ def file_passages(patterns: Sequence[str], column: str = "text") -> Iterator[Pas
         options = {"sample_by": "document"} if reader == "text" else {}
         rows = _rows(str(path), path=reader, data_files=str(path), split="train", **options)
         yield from _passages(rows, "text" if reader == "text" else column, str(path), "text.files.column")
-
-
-def matching_files(patterns: Sequence[str]) -> list[Path]:
-    """The files that the patterns name. Raises UserError where one names none, or one of unknown kind."""
-    if not patterns:
-        raise UserError("text.files.paths: no file is named; give paths of .txt, .jsonl or .parquet files")
-    found: list[Path] = []
-    for pattern in map(str, patterns):
-        # A literal name may hold characters that mean something to glob.
-        paths = [Path(pattern)] if Path(pattern).is_file() else map(Path, sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207
-        files = [path for path in paths if path.is_file()]
-        if not files:
-            raise UserError(f"text.files.paths: {pattern}: no such file")
-        found += [path for path in files if path not in found]
-    for path in found:
-        if path.suffix not in READERS:
-            raise UserError(f"text.files.paths: {path}: cannot read {path.suffix or 'it'}; use {', '.join(READERS)}")
-    return found
 
 
 def hub_passages(
@@ -72,8 +51,7 @@ def _rows(source: str, **arguments: Any) -> Iterator[dict[str, Any]]:
         try:
             yield from datasets.load_dataset(**arguments, streaming=True, cache_dir=cache)
         except (OSError, ValueError, TypeError, KeyError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise UserError(f"text: {source}: cannot be read ({reason})") from error
+            raise UserError(f"text: {source}: cannot be read ({first_line(error)})") from error
 
 
 def _passages(rows: Iterator[dict[str, Any]], column: str, source: str, key: str) -> Iterator[Passage]:

@@ -110,6 +110,12 @@ def read_tokens(path: Path, contexts: int | None = None) -> Tensor:
     return tokens_CL[:contexts]
 
 
+def token_metadata(path: Path) -> dict[str, Any]:
+    """What a file of `write_tokens` says of itself; for a .npy file, the digest of its content alone."""
+    path = Path(path)
+    return {"sha256": array_sha256(_read_npy(path).numpy())} if path.suffix == ".npy" else read_tensors(path)[1]
+
+
 def _read_safetensors(path: Path) -> Tensor:
     tensors, metadata = read_tensors(path)
     if "tokens" not in tensors:
