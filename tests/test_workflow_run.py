@@ -23,7 +23,7 @@ ARTIFACTS = ("table1.tex", "table_published.tex", "table2.tex", "numbers.tex", "
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A checkout in which the tiny run is complete."""
-    checkout = tmp_path_factory.mktemp("checkout")
+    checkout = tmp_path_factory.mktemp("check") / "with a space"  # a path that an unquoted variable would split
     tracked = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -43,8 +43,8 @@ def finished(tmp_path_factory):
 @pytest.fixture
 def checkout(finished, tmp_path):
     """A copy of the finished one, to be disturbed; snakemake knows it by its contents and times."""
-    shutil.copytree(finished, tmp_path / "copy", symlinks=True)
-    return tmp_path / "copy"
+    shutil.copytree(finished, tmp_path / "a copy", symlinks=True)
+    return tmp_path / "a copy"
 
 
 def plan(checkout, *arguments):
@@ -93,11 +93,10 @@ def test_one_figure_is_rebuilt_alone(checkout):
     assert plan(checkout, "results/figure1.pdf") == {"figure1": 1}
 
 
-def test_a_deleted_metric_file_rebuilds_what_depends_on_it(checkout):
-    (checkout / "results/tiny/metrics/topk-k4/core.json").unlink()
-    jobs = plan(checkout)
-    assert jobs["evaluate_core"] == 1
-    assert not {"train_sae", "evaluate_tpp", "figure1", "table2"} & set(jobs)
+def test_a_deleted_metric_file_is_rebuilt_alone_when_asked_for(checkout):
+    core = "results/tiny/metrics/topk-k4/core.json"
+    (checkout / core).unlink()
+    assert plan(checkout, core) == {"evaluate_core": 1}
 
 
 def test_touching_the_code_does_nothing_and_editing_it_reruns_just_what_uses_it(finished):
