@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from workflow import ROOT, planned_jobs, snakemake
+from workflow import ROOT, by_hand, planned_jobs, snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -115,24 +115,27 @@ def test_touching_the_code_does_nothing_and_editing_it_reruns_just_what_uses_it(
     assert plan(finished) == {}
 
 
-def test_a_changed_config_value_reruns_just_what_reads_it(finished):
-    jobs = planned_jobs(snakemake(finished, "--dry-run", *TINY, "--config", "evaluation={perturbed_latents: [2, 20, 50]}"))
+def test_a_changed_config_value_reruns_just_what_reads_it(finished, tmp_path):
+    changed = tmp_path / "changed.yaml"
+    changed.write_text("evaluation: {perturbed_latents: [2, 20, 50]}")
+    jobs = planned_jobs(snakemake(finished, "--dry-run", *TINY, str(changed)))
     assert {"evaluate_scr", "evaluate_tpp"} <= set(jobs)
     assert not {"train_sae", "evaluate_core", "cache_activations"} & set(jobs)
 
 
 def test_the_same_command_by_hand_gives_the_same_sae(finished, tmp_path):
-    """The printed command can be pasted, and the same seed gives the same weights."""
-    shutil.rmtree(finished / "results/tiny/sae/wta-k8", ignore_errors=True)
+    """The printed command can be pasted, and the same seed and number of threads give the same weights."""
+    shutil.rmtree(finished / "results/tiny/sae/wta-k8")
     process = snakemake(finished, "--printshellcmds", "results/tiny/sae/wta-k8", *TINY)
     assert process.returncode == 0, process.stderr
     line = next(line for line in process.stderr.splitlines() if "python -m wta_sae train-sae" in line)
     command = line[line.index("python -m") : line.index(" > ")].replace(
         "--out results/tiny/sae/wta-k8", f"--out {tmp_path}/wta-k8"
     )
-    subprocess.run(command, shell=True, cwd=finished, check=True, capture_output=True)
-    ours, by_hand = (folder / "wta-k8/sae_weights.safetensors" for folder in (finished / "results/tiny/sae", tmp_path))
-    assert ours.read_bytes() == by_hand.read_bytes()
+    process = by_hand(finished, "sh", "-c", command, OMP_NUM_THREADS="1")
+    assert process.returncode == 0, process.stderr
+    ours, again = (folder / "wta-k8/sae_weights.safetensors" for folder in (finished / "results/tiny/sae", tmp_path))
+    assert ours.read_bytes() == again.read_bytes()
 
 
 def test_a_damaged_shard_stops_training_with_its_name_and_leaves_no_sae(checkout):
@@ -202,9 +205,9 @@ def test_without_latex_only_the_pdf_is_missing(checkout, tmp_path):
 
 def test_results_that_cannot_be_written_are_named(finished, tmp_path):
     (tmp_path / "results").touch()
-    command = ["python", "-m", "wta_sae", "table2", "--contributions", "paper/contributions.yaml"]
-    process = subprocess.run(
-        [*command, "--out", str(tmp_path / "results/table2.tex")], cwd=finished, capture_output=True, text=True, check=False
+    out = str(tmp_path / "results/table2.tex")
+    process = by_hand(
+        finished, "python", "-m", "wta_sae", "table2", "--contributions", "paper/contributions.yaml", "--out", out
     )
     assert process.returncode == 1
     assert process.stderr.count("\n") == 1

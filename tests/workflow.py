@@ -9,12 +9,16 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def snakemake(checkout, *arguments, **environment):
-    """The finished process of `snakemake` in a checkout, whose own src is the one that runs."""
+def by_hand(checkout, *command, **environment):
+    """The finished process of a command in a checkout, whose own src is the one that runs."""
     variables = os.environ | {"PYTHONPATH": str(checkout / "src")} | environment
     variables["PATH"] = f"{Path(sys.executable).parent}:{variables['PATH']}"
-    command = ["snakemake", "--cores", "2", *arguments]
     return subprocess.run(command, cwd=checkout, env=variables, capture_output=True, text=True, check=False)
+
+
+def snakemake(checkout, *arguments, **environment):
+    """The same of `snakemake`."""
+    return by_hand(checkout, "snakemake", "--cores", "2", *arguments, **environment)
 
 
 def planned_jobs(process):
