@@ -64,3 +64,19 @@ def test_the_whole_paper(tmp_path):
     jobs = planned_jobs(plan(tmp_path, run="never-run"))
     assert jobs["train_sae"] == 8
     assert jobs["paper"] == 1
+
+
+def test_own_text_and_own_model(tmp_path, neox_directory):
+    (tmp_path / "mine.txt").write_text("some text")
+    jobs = planned_jobs(
+        plan(
+            tmp_path,
+            "results/table1.tex",
+            run="never-run",
+            text={"source": "files", "files": {"paths": [str(tmp_path / "*.txt")], "column": "text"}},
+            language_model={"source": "path", "path": str(neox_directory)},
+        )
+    )
+    assert jobs["collect_text"] == 2  # the own text, and the documentation for the labelled sets
+    assert jobs["cache_activations"] == 1
+    assert not {"train_language_model", "train_tokenizer", "fetch_language_model"} & set(jobs)
