@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,11 @@ from wta_sae.__main__ import main
 from wta_sae.activations import cache_activations
 from wta_sae.collection import collect_metrics
 from wta_sae.files import read_json, read_tensors, write_json
+from wta_sae.sae import SAE, save_sae
 from wta_sae.text.tokens import write_tokens
 from wta_sae.workflow import flags
 
+GOLDEN = Path(__file__).parent / "data/golden"
 TRAINING = {
     "latents": 40,
     "batch_tokens": 32,
@@ -147,3 +150,16 @@ def test_the_recorded_config_is_the_given_one(tmp_path):
     config = {"run": "x", "saes": {"wta": {"rates": [1e-6]}}}
     assert main(["record-config", "--config", json.dumps(config), "--out", str(tmp_path / "config.json")]) == 0
     assert read_json(tmp_path / "config.json") == config
+
+
+def test_scr_by_hand_gives_saebenchs_number(tmp_path):
+    weights, _ = read_tensors(GOLDEN / "sae_topk.safetensors")
+    names = {"W_enc_DF": "W_enc", "b_enc_F": "b_enc", "W_dec_FD": "W_dec", "b_dec_D": "b_dec"}
+    sae = SAE(**{field: weights[name] for field, name in names.items()}, inference="topk", k=8)
+    save_sae(tmp_path / "sae", sae, {}, {}, pd.DataFrame())
+    command = ["evaluate", "scr", "--lm", str(GOLDEN / "lm"), "--layer", "2", "--sae", str(tmp_path / "sae")]
+    command += ["--quadrants", str(GOLDEN / "scr_quadrants.json"), "--perturbed-latents", "5", "20"]
+    assert main([*command, "--out", str(tmp_path / "scr.json")]) == 0
+    ours, reference = read_json(tmp_path / "scr.json"), read_json(GOLDEN / "reference_topk.json")["scr"]["averages"]
+    for n in (5, 20):
+        assert ours[f"scr_metric_threshold_{n}"] == pytest.approx(reference[f"scr_metric_threshold_{n}"], abs=1e-5)

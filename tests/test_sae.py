@@ -99,7 +99,6 @@ def test_the_directory_is_as_saelens_wants_it(tmp_path):
 def test_foreign_directories(tmp_path, x_SLD):
     sae = random_sae("topk")
     save_sae(tmp_path / "sae", sae, {}, {}, CURVE)
-    (tmp_path / "sae" / "thresholds.safetensors").unlink()
     config = read_json(tmp_path / "sae" / "cfg.json")
     del config["metadata"]["inference"]
     write_json(tmp_path / "sae" / "cfg.json", config)

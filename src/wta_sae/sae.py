@@ -103,7 +103,8 @@ def save_sae(directory: Path, sae: SAE, thresholds: dict[str, Tensor], metadata:
     with replacing(directory) as temporary:
         write_json(temporary / CONFIG_FILE, config)
         write_tensors(temporary / WEIGHTS_FILE, {name: tensor.float() for name, tensor in weights.items()})
-        write_tensors(temporary / THRESHOLDS_FILE, {rule: value.float() for rule, value in thresholds.items()})
+        if thresholds:  # safetensors cannot read an empty file back
+            write_tensors(temporary / THRESHOLDS_FILE, {rule: value.float() for rule, value in thresholds.items()})
         write_text(temporary / CURVE_FILE, curve.to_csv(index=False))
 
 

@@ -3,16 +3,13 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.metrics.evaluation import mean_evaluation
 from wta_sae.metrics.tpp import evaluate_tpp
 from wta_sae.stages.evaluation import (
     add_language_model_arguments,
     add_perturbation_arguments,
     add_sae_arguments,
     add_text_arguments,
-    load_inputs,
-    read_texts,
-    write_results,
+    evaluate_on_texts,
 )
 
 
@@ -27,19 +24,4 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    lm, saes = load_inputs(arguments)
-    lm.check_context(arguments.context_length)
-    evaluated = [
-        evaluate_tpp(
-            lm,
-            saes,
-            read_texts(path),
-            n_values=arguments.perturbed_latents,
-            seed=arguments.seed,
-            context=arguments.context_length,
-            batch_texts=arguments.batch_texts,
-        )
-        for path in arguments.texts
-    ]
-    results = {rule: mean_evaluation([evaluation[rule] for evaluation in evaluated]) for rule in saes}
-    write_results(arguments.out, arguments.sae, results)
+    evaluate_on_texts(arguments, evaluate_tpp, arguments.texts, n_values=arguments.perturbed_latents)

@@ -1,7 +1,7 @@
 """What the `evaluate` stages share: their arguments, their inputs, and the files that they write."""
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ from wta_sae.devices import best_device, make_repeatable
 from wta_sae.errors import UserError
 from wta_sae.files import read_json, write_json, write_tensors
 from wta_sae.language_model import LanguageModel, load_language_model
-from wta_sae.metrics.evaluation import Evaluation
+from wta_sae.metrics.evaluation import Evaluation, mean_evaluation
 from wta_sae.sae import SAE, load_sae
 
 
@@ -55,6 +55,22 @@ def load_inputs(arguments: Namespace) -> tuple[LanguageModel, dict[str, SAE]]:
     lm = load_language_model(arguments.lm, arguments.layer, device)
     saes = (load_sae(arguments.sae, rule).to(device) for rule in arguments.inference)
     return lm, {sae.inference: sae for sae in saes}
+
+
+def evaluate_on_texts(
+    arguments: Namespace,
+    evaluate: Callable[..., dict[str, Evaluation]],
+    files: Sequence[Path],
+    groups: tuple[str, ...] = (),
+    **options: Any,
+) -> None:
+    """Evaluates on each file of labelled texts and writes the means. groups: those that a file must have."""
+    lm, saes = load_inputs(arguments)
+    lm.check_context(arguments.context_length)
+    options |= {"seed": arguments.seed, "context": arguments.context_length, "batch_texts": arguments.batch_texts}
+    evaluated = [evaluate(lm, saes, read_texts(file, groups), **options) for file in files]
+    results = {rule: mean_evaluation([evaluation[rule] for evaluation in evaluated]) for rule in saes}
+    write_results(arguments.out, arguments.sae, results)
 
 
 def read_texts(path: Path, groups: tuple[str, ...] = ()) -> dict[str, dict[str, list[str]]]:
