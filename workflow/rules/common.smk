@@ -9,7 +9,8 @@ from wta_sae.workflow import flags, source_files
 
 # Under --sdm conda a rule's environment holds the libraries; the package itself is always this checkout's.
 # Threads that wait spin but briefly: spinning long, they make a step five times slower where anything else is running.
-shell.prefix(f"export PYTHONPATH={shlex.quote(workflow.basedir + '/src')} GOMP_SPINCOUNT=1000; ")
+SOURCE = shlex.quote(f"{workflow.basedir}/src")
+shell.prefix(f"export PYTHONPATH={SOURCE} GOMP_SPINCOUNT=1000; ")
 
 
 def checked(function, *arguments):
