@@ -18,6 +18,7 @@ include: "workflow/rules/language_model.smk"
 include: "workflow/rules/activations.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/matched.smk"
 include: "workflow/rules/paper.smk"
 
 

@@ -111,14 +111,14 @@ def test_a_tokenizer_that_adds_bos_itself_adds_none_here(tokenizer_directory, to
 
 
 def test_an_unknown_packing_is_refused(tokenizer):
-    with pytest.raises(UserError, match=r"text\.packing: 'rows' is unknown; use one of: concatenated, first"):
+    with pytest.raises(UserError, match=r"activations\.packing: 'rows' is unknown; use one of: concatenated, first"):
         tokenize(TEXTS, tokenizer, 16, packing="rows")
 
 
 def test_the_file_says_what_is_in_it(tokenizer, tmp_path):
     path = tmp_path / "train.safetensors"
     metadata = write_tokens(
-        path, TEXTS, tokenizer, 16, 20, "first", False, 5, {"tokenizer": "lm", "dataset": {"source": "files"}}
+        path, TEXTS, tokenizer, 16, 20, "first", False, 5, 0, {"tokenizer": "lm", "dataset": {"source": "files"}}
     )
     tensors, header = read_tensors(path)
     assert header == metadata
@@ -132,13 +132,18 @@ def test_the_file_says_what_is_in_it(tokenizer, tmp_path):
         "prepend_bos": False,
         "bos_id": 0,
         "seed": 5,
+        "skipped": 0,
         "documents": packed.documents,
-        "documents_dropped": packed.dropped,
         "contexts": 20,
         "length": 16,
         "tokens": 320,
         "sha256": array_sha256(packed.tokens_CL),
     }
+
+
+def test_what_is_skipped_is_left_to_another_use(tokenizer):
+    everything = tokenize(TEXTS, tokenizer, 16, 20, seed=5).tokens_CL
+    assert (tokenize(TEXTS, tokenizer, 16, 12, seed=5, skip=8).tokens_CL == everything[8:]).all()
 
 
 def test_tokens_are_read_back_whole_or_in_part(tokenizer, tmp_path):

@@ -15,6 +15,7 @@ STAGES = {
     "fetch-language-model": "a language model from the hub, at a pinned revision",
     "cache-activations": "the residual stream after one block -> shuffled shards on disk",
     "train-sae": "one sparse autoencoder on cached activations",
+    "calibrate": "an SAE's inference thresholds at a wanted L0",
     "label classes": "labelled texts for sparse probing and TPP",
     "label quadrants": "labelled texts for SCR",
     "evaluate core": "KL, cross-entropy, sparsity, reconstruction, densities",

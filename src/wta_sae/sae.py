@@ -28,8 +28,9 @@ class SAE:
     """Weights, and the rule that reads them out.
 
     inference:
-        `topk`: each token's k largest;
-        `threshold`, `described`, `per_latent`: strictly above `threshold`, a scalar or (F);
+        `topk`, `matched_topk`: each token's k largest;
+        `threshold`, `described`, `matched_threshold`: strictly above `threshold`, a scalar;
+        `per_latent`, `matched_per_latent`: strictly above `threshold`, (F);
         `released`: winners per sequence at `rate`; wants (sequences, positions, D) input;
         `relu`: all that are positive.
     """
@@ -53,7 +54,7 @@ class SAE:
         """Latent activations, (..., D) -> (..., F)."""
         pre = self.pre_activations(x)
         match self.inference:
-            case "topk":
+            case "topk" | "matched_topk":
                 return top_k(pre, self.k)
             case "released":
                 return winners_per_sequence(pre, self.rate)
@@ -76,12 +77,14 @@ class SAE:
         return replace(self, **moved)
 
 
-def save_sae(directory: Path, sae: SAE, thresholds: dict[str, Tensor], metadata: dict[str, Any], curve: pd.DataFrame) -> None:
+def save_sae(
+    directory: Path, sae: SAE, thresholds: dict[str, Tensor], metadata: dict[str, Any], curve: pd.DataFrame | None = None
+) -> None:
     """Writes a directory that `sae_lens.SAE.load_from_disk` loads, and every rule's thresholds beside the weights.
 
     thresholds: inference rule -> scalar or (F). SAELens' format has room for one of them: that of `sae.inference`.
     metadata: what trained the SAE; keys as in SAELens where it has them (model_name, hook_name, ...).
-    curve: the training curve, a row a logged step.
+    curve: the training curve, a row a logged step, where the SAE comes from training.
     """
     width, latents = sae.W_enc_DF.shape
     weights = {"W_enc": sae.W_enc_DF, "b_enc": sae.b_enc_F, "W_dec": sae.W_dec_FD, "b_dec": sae.b_dec_D}
@@ -105,7 +108,8 @@ def save_sae(directory: Path, sae: SAE, thresholds: dict[str, Tensor], metadata:
         write_tensors(temporary / WEIGHTS_FILE, {name: tensor.float() for name, tensor in weights.items()})
         if thresholds:  # safetensors cannot read an empty file back
             write_tensors(temporary / THRESHOLDS_FILE, {rule: value.float() for rule, value in thresholds.items()})
-        write_text(temporary / CURVE_FILE, curve.to_csv(index=False))
+        if curve is not None:
+            write_text(temporary / CURVE_FILE, curve.to_csv(index=False))
 
 
 def read_metadata(directory: Path) -> dict[str, Any]:
@@ -145,6 +149,7 @@ def load_sae(directory: Path, inference: str | None = None) -> SAE:
         thresholds |= read_tensors(directory / THRESHOLDS_FILE)[0]
     rates = metadata.get("rates")
     available = {own_rule, *thresholds} | ({"released"} if rates else set())
+    available |= {"matched_topk"} if "matched_l0" in metadata else set()
     inference = inference or own_rule
     if inference not in available:
         raise UserError(f"{directory}: no inference rule {inference!r}; this SAE has: {', '.join(sorted(available))}")
@@ -154,7 +159,7 @@ def load_sae(directory: Path, inference: str | None = None) -> SAE:
         W_dec_FD=weights["W_dec"],
         b_dec_D=weights["b_dec"],
         inference=inference,
-        k=config.get("k"),
+        k=metadata["matched_l0"] if inference == "matched_topk" else config.get("k"),
         threshold=thresholds.get(inference),
         rate=max(rates) if rates else None,  # rates with the same winners in training have them in smaller batches too
         subtract_b_dec=config.get("apply_b_dec_to_input", True),

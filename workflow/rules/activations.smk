@@ -1,14 +1,14 @@
 rule cache_activations:
     input:
         lm=LANGUAGE_MODEL,
-        tokens="<run>/tokens/train.safetensors",
+        tokens=lambda wildcards: f"<run>/tokens/{CACHES[wildcards.cache]}.safetensors",
         code=source_files("cache-activations"),
     output:
-        directory("<run>/activations"),
+        directory("<run>/{cache}"),
     log:
-        "<run>/logs/cache_activations.log",
+        "<run>/logs/cache_activations/{cache}.log",
     benchmark:
-        "<run>/benchmarks/cache_activations.tsv"
+        "<run>/benchmarks/cache_activations/{cache}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 4
@@ -18,8 +18,8 @@ rule cache_activations:
         gpu=1,
     params:
         layer=config["language_model"]["layer"],
-        options=flags(config["activations"]),
-        seed=config["seed"],
+        options=flags({k: v for k, v in config["activations"].items() if k not in CONCATENATED}),
+        seed=SEED,
     shell:
         "python -m wta_sae cache-activations --lm {input.lm:q} --layer {params.layer} --token-file {input.tokens}"
         " {params.options} --seed {params.seed} --out {output} > {log} 2>&1"

@@ -4,7 +4,8 @@ import shlex
 from wta_sae.config import check_config, check_folder_writable, check_model_folder
 from wta_sae.errors import UserError
 from wta_sae.text.paths import matching_files
-from wta_sae.variants import VARIANTS, requested_saes, sae_at_rate
+from wta_sae.sweep import matched_saes, requested_saes, table1_saes
+from wta_sae.variants import VARIANTS
 from wta_sae.workflow import flags, source_files
 
 # Under --sdm conda a rule's environment holds the libraries; the package itself is always this checkout's.
@@ -24,16 +25,12 @@ def checked(function, *arguments):
 checked(check_config, config, f"{workflow.basedir}/workflow/schemas/config.schema.yaml")
 checked(check_folder_writable, "results")
 
-SAES = {
-    spec.name: spec
-    for spec in checked(requested_saes, config["saes"], config["training"]["latents"], config["training"]["batch_tokens"])
-}
-TABLE1_SAES = [
-    checked(sae_at_rate, list(SAES.values()), config["paper"]["table1_rate"]).name,
-    *(name for name, spec in SAES.items() if not spec.rates),
-]
-WTA_SAES = [name for name, spec in SAES.items() if spec.variant == "wta"]
-FAMILIES = ["core", "geometry", "probing", "scr", "tpp", "subspace"]
+SEED = config["seeds"][0]
+SAES = {spec.name: spec for spec in checked(requested_saes, config)}
+TABLE1_SAES = [spec.name for spec in table1_saes(SAES.values(), config)]
+MATCHED_SAES = [spec.name for spec in matched_saes(SAES.values(), config)]
+ORDINARY_SAES = [name for name, spec in SAES.items() if spec.ablation is None]
+SWEEP_SAES = [name for name in ORDINARY_SAES if SAES[name].variant == "wta" and SAES[name].seed == SEED]
 QUADRANTS = [f"<run>/labelled/quadrants/{a}-{b}.json" for a, b in config["labelled_texts"]["pairs"]]
 
 # The user's own files are looked for before anything runs.
@@ -49,10 +46,46 @@ LANGUAGE_MODEL = config["language_model"]["path"] if config["language_model"]["s
 TOKENIZER = "<run>/tokenizer" if config["language_model"]["source"] == "train" else LANGUAGE_MODEL
 
 
+def training_contexts(packing, prepend_bos):
+    """The name of a set of training contexts; the language model's own are `train`."""
+    name = f"train-{packing}" + ("" if prepend_bos else "-without-bos")
+    return "train" if name == "train-concatenated" else name
+
+
+def cache_name(packing, prepend_bos):
+    """The folder of a cache of activations: the run's own, or one that only ablations train on."""
+    own = config["activations"]["packing"], config["activations"]["prepend_bos"]
+    return "activations" + ("" if (packing, prepend_bos) == own else f"-{training_contexts(packing, prepend_bos)}")
+
+
+PACKINGS = {(spec.packing, spec.prepend_bos) for spec in SAES.values()}
+CACHES = {cache_name(*packing): training_contexts(*packing) for packing in PACKINGS}
+CONCATENATED = {"packing": "concatenated", "prepend_bos": True}
+CONTEXTS = {
+    training_contexts(packing, prepend_bos): {
+        "split": "train",
+        # Packed first, how many there are is the documents' own number.
+        **({"contexts": config["text"]["train_contexts"]} if packing == "concatenated" else {}),
+        "packing": packing,
+        "prepend_bos": prepend_bos,
+    }
+    for packing, prepend_bos in PACKINGS | {("concatenated", True)}
+} | {
+    "evaluation": {"split": "evaluation", "contexts": config["text"]["evaluation_contexts"], **CONCATENATED},
+    "calibration": {
+        "split": "evaluation",
+        "skip": config["text"]["evaluation_contexts"],
+        "contexts": config["text"]["calibration_contexts"],
+        **CONCATENATED,
+    },
+}
+
+
 wildcard_constraints:
     sae="|".join(SAES),
-    split="train|evaluation",
-    collection="metrics|table1|figure2",
+    contexts="|".join(CONTEXTS),
+    cache="|".join(CACHES),
+    collection="metrics|table1|figure2|figure3|table_matched",
 
 
 def text_files(wildcards):
@@ -61,22 +94,41 @@ def text_files(wildcards):
 
 
 def sae_flags(wildcards):
+    """What sets one SAE's training apart from another's; settings of WTA alone only there."""
     spec = SAES[wildcards.sae]
-    return flags({"variant": spec.variant, "k": spec.k} | ({"rates": spec.rates} if spec.rates else {}))
+    own = {"variant": spec.variant, "k": spec.k, "seed": spec.seed}
+    if spec.rates:
+        own |= {"rates": spec.rates, "gate": spec.gate, "rescale_encoder_bias": spec.rescale_encoder_bias}
+    return flags(own | ({"ablation": spec.ablation} if spec.ablation else {}))
+
+
+def sae_activations(wildcards):
+    spec = SAES[wildcards.sae]
+    return "<run>/" + cache_name(spec.packing, spec.prepend_bos)
 
 
 def inference_rules(wildcards):
     return list(VARIANTS[SAES[wildcards.sae].variant].inference)
 
 
+def families_of(sae):
+    """The metric families of an SAE: all of them for Table 1's and the sweep's, what the comparisons need for the others."""
+    families = ["core", "geometry"]
+    if sae in TABLE1_SAES or sae in SWEEP_SAES:
+        families += ["probing", "scr", "tpp", "subspace"]
+    return families + (["matched"] if sae in MATCHED_SAES else [])
+
+
 def collected(wildcards):
     """The SAEs and metric files behind a tidy table."""
-    saes, families = {
-        "metrics": (list(SAES), FAMILIES),
-        "table1": (TABLE1_SAES, ["core", "probing", "scr", "tpp", "subspace"]),
-        "figure2": (list(SAES), ["core"]),
+    families = {
+        "metrics": {sae: families_of(sae) for sae in SAES},
+        "table1": {sae: ["core", "probing", "scr", "tpp", "subspace"] for sae in TABLE1_SAES},
+        "figure2": {sae: ["core"] for sae in ORDINARY_SAES},
+        "figure3": {sae: ["core"] for sae in ORDINARY_SAES},
+        "table_matched": {sae: ["matched"] for sae in MATCHED_SAES},
     }[wildcards.collection]
     return {
-        "saes": expand("<run>/sae/{sae}", sae=saes),
-        "metrics": expand("<run>/metrics/{sae}/{family}.json", sae=saes, family=families),
+        "saes": [f"<run>/sae/{sae}" for sae in families],
+        "metrics": [f"<run>/metrics/{sae}/{family}.json" for sae, names in families.items() for family in names],
     }

@@ -99,7 +99,7 @@ rule evaluate_probing:
         inference=inference_rules,
         context_length=config["text"]["context_length"],
         batch_texts=config["evaluation"]["batch_texts"],
-        seed=config["seed"],
+        seed=SEED,
     shell:
         "python -m wta_sae evaluate probing --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --texts {input.texts} --context-length {params.context_length}"
@@ -130,7 +130,7 @@ rule evaluate_tpp:
         context_length=config["text"]["context_length"],
         batch_texts=config["evaluation"]["batch_texts"],
         perturbed_latents=config["evaluation"]["perturbed_latents"],
-        seed=config["seed"],
+        seed=SEED,
     shell:
         "python -m wta_sae evaluate tpp --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --texts {input.texts} --context-length {params.context_length}"
@@ -162,7 +162,7 @@ rule evaluate_scr:
         context_length=config["text"]["context_length"],
         batch_texts=config["evaluation"]["batch_texts"],
         perturbed_latents=config["evaluation"]["perturbed_latents"],
-        seed=config["seed"],
+        seed=SEED,
     shell:
         "python -m wta_sae evaluate scr --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --quadrants {input.quadrants} --context-length {params.context_length}"

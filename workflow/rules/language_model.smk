@@ -21,7 +21,7 @@ if config["language_model"]["source"] == "train":
             gpu=1,
         params:
             options=flags({k: v for k, v in config["language_model"]["train"].items() if k != "vocabulary"}),
-            seed=config["seed"],
+            seed=SEED,
         shell:
             "python -m wta_sae train-language-model --tokenizer {input.tokenizer:q} --train-tokens {input.train}"
             " --evaluation-tokens {input.evaluation} {params.options} --seed {params.seed} --out {output} > {log} 2>&1"

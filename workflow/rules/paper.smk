@@ -16,8 +16,8 @@ rule record_config:
 
 rule figure1:
     input:
-        saes=expand("<run>/sae/{sae}", sae=WTA_SAES),
-        latents=expand("<run>/metrics/{sae}/geometry.safetensors", sae=WTA_SAES),
+        saes=expand("<run>/sae/{sae}", sae=SWEEP_SAES),
+        latents=expand("<run>/metrics/{sae}/geometry.safetensors", sae=SWEEP_SAES),
         published="paper/published.yaml",
         code=source_files("figure1"),
     output:

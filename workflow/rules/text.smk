@@ -79,11 +79,11 @@ rule tokenize:
         tokenizer=TOKENIZER,
         code=source_files("tokenize"),
     output:
-        "<run>/tokens/{split}.safetensors",
+        "<run>/tokens/{contexts}.safetensors",
     log:
-        "<run>/logs/tokenize/{split}.log",
+        "<run>/logs/tokenize/{contexts}.log",
     benchmark:
-        "<run>/benchmarks/tokenize/{split}.tsv"
+        "<run>/benchmarks/tokenize/{contexts}.tsv"
     conda:
         "../../envs/torch.yaml"
     threads: 2
@@ -91,15 +91,12 @@ rule tokenize:
         mem_mb=3000,
         runtime=60,
     params:
-        contexts=lambda wildcards: config["text"][f"{wildcards.split}_contexts"],
+        options=lambda wildcards: flags(CONTEXTS[wildcards.contexts]),
         length=config["text"]["context_length"],
-        packing=config["text"]["packing"],
-        bos="--prepend-bos" if config["text"]["prepend_bos"] else "--no-prepend-bos",
-        seed=config["seed"],
+        seed=SEED,
     shell:
-        "python -m wta_sae tokenize --documents {input.documents} --split {wildcards.split}"
-        " --tokenizer {input.tokenizer:q} --contexts {params.contexts} --length {params.length}"
-        " --packing {params.packing} {params.bos} --seed {params.seed} --out {output} > {log} 2>&1"
+        "python -m wta_sae tokenize --documents {input.documents} --tokenizer {input.tokenizer:q}"
+        " {params.options} --length {params.length} --seed {params.seed} --out {output} > {log} 2>&1"
 
 
 rule label_classes:
@@ -121,7 +118,7 @@ rule label_classes:
         classes=config["labelled_texts"]["classes"],
         train=config["labelled_texts"]["train_per_class"],
         test=config["labelled_texts"]["test_per_class"],
-        seed=config["seed"],
+        seed=SEED,
     shell:
         "python -m wta_sae label classes --documents {input.documents} --classes {params.classes}"
         " --train {params.train} --test {params.test} --seed {params.seed} --out {output} > {log} 2>&1"
@@ -145,7 +142,7 @@ rule label_quadrants:
     params:
         train=config["labelled_texts"]["train_per_quadrant"],
         test=config["labelled_texts"]["test_per_quadrant"],
-        seed=config["seed"],
+        seed=SEED,
     shell:
         "python -m wta_sae label quadrants --documents {input.documents}"
         " --concepts {wildcards.concept_a} {wildcards.concept_b} --train {params.train} --test {params.test}"

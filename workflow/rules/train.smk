@@ -1,6 +1,6 @@
 rule train_sae:
     input:
-        activations="<run>/activations",
+        activations=sae_activations,
         code=source_files("train-sae"),
     output:
         directory("<run>/sae/{sae}"),
@@ -18,7 +18,6 @@ rule train_sae:
     params:
         sae=sae_flags,
         options=flags(config["training"]),
-        seed=config["seed"],
     shell:
         "python -m wta_sae train-sae --activations {input.activations} {params.sae} {params.options}"
-        " --seed {params.seed} --out {output} > {log} 2>&1"
+        " --out {output} > {log} 2>&1"

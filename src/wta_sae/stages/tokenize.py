@@ -13,7 +13,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--documents", type=Path, required=True, help="Parquet file of collect-text")
     parser.add_argument("--split", choices=[TRAIN, EVALUATION], required=True)
     parser.add_argument("--tokenizer", type=Path, required=True, help="transformers directory")
-    parser.add_argument("--contexts", type=int, required=True, help="how many to make")
+    parser.add_argument("--contexts", type=int, help="how many to make (as many as the text gives unless told)")
+    parser.add_argument("--skip", type=int, default=0, help="contexts at the start of the stream that are left out")
     parser.add_argument("--length", type=int, required=True, help="tokens a context")
     parser.add_argument("--packing", choices=list(PACKINGS), required=True)
     parser.add_argument("--prepend-bos", action=BooleanOptionalAction, required=True, help="start each context with BOS")
@@ -31,6 +32,7 @@ def run(arguments: Namespace) -> None:
         arguments.packing,
         arguments.prepend_bos,
         arguments.seed,
+        arguments.skip,
         {"split": arguments.split, "tokenizer": str(arguments.tokenizer), "text": read_description(arguments.documents)},
     )
     print(f"{written['contexts']:,} contexts of {written['length']} tokens from {written['documents']:,} documents")

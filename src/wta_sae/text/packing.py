@@ -4,6 +4,7 @@ Shape suffixes: C contexts, L positions.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +13,10 @@ from wta_sae.errors import UserError
 
 
 class Packed(NamedTuple):
-    """tokens_CL: int32; documents: how many were read; dropped: those of them too short to fill a context of their own."""
+    """tokens_CL: int32; documents: how many were read."""
 
     tokens_CL: np.ndarray
     documents: int
-    dropped: int
 
 
 def pack_concatenated(
@@ -44,28 +44,23 @@ def pack_concatenated(
     _require(available, contexts, f"{number} documents with {total} tokens", length)
     used = available if contexts is None else contexts
     stream = np.concatenate(parts)[: used * piece]
-    return Packed(_with_bos(stream.reshape(used, piece), bos, prepend_bos), number, 0)
+    return Packed(_with_bos(stream.reshape(used, piece), bos, prepend_bos), number)
 
 
 def pack_first(
     documents: Iterable[Sequence[int]], length: int, bos: int, prepend_bos: bool = True, contexts: int | None = None
 ) -> Packed:
-    """The first tokens of each document, one context a document; documents too short to fill one are dropped.
+    """The first tokens of each document, one context a document; what a short document leaves free is filled with `bos`.
 
     With prepend_bos a context is `bos` and the first length - 1 tokens. contexts and errors: as in pack_concatenated.
+    Source: the authors' released code (the activation buffer of dictionary_learning), which pads and masks likewise: special
+    tokens never reach the activation cache.
     """
     piece = _piece_length(length, prepend_bos)
-    rows: list[np.ndarray] = []
-    number = 0
-    for tokens in _non_empty(documents):
-        number += 1
-        if len(tokens) >= piece:
-            rows.append(np.asarray(tokens[:piece], np.int32))
-        if contexts is not None and len(rows) == contexts:
-            break
-    reason = f"{number} documents, {number - len(rows)} of them dropped as shorter than {piece} tokens,"
-    _require(len(rows), contexts, reason, length)
-    return Packed(_with_bos(np.stack(rows), bos, prepend_bos), number, number - len(rows))
+    rows = [np.asarray(tokens[:piece], np.int32) for tokens in islice(_non_empty(documents), contexts)]
+    _require(len(rows), contexts, f"{len(rows)} documents", length)
+    padded = [np.pad(row, (0, piece - len(row)), constant_values=bos) for row in rows]
+    return Packed(_with_bos(np.stack(padded), bos, prepend_bos), len(rows))
 
 
 PACKINGS = {"concatenated": pack_concatenated, "first": pack_first}
@@ -88,7 +83,7 @@ def _require(available: int, contexts: int | None, given: str, length: int) -> N
     if contexts is not None and available < contexts:
         raise UserError(
             f"text: {given} give {available} contexts of length {length}, {contexts} were asked for; "
-            "lower text.train_contexts or text.evaluation_contexts, or give more text"
+            "ask for fewer contexts in the config, or give more text"
         )
 
 

@@ -28,15 +28,19 @@ def tokenize(
     packing: str = "concatenated",
     prepend_bos: bool = True,
     seed: int = 0,
+    skip: int = 0,
 ) -> Packed:
     """Contexts of `texts`, taken in a shuffled order (so that sources mix) and no more of them than `contexts` take.
 
-    Raises UserError for an unknown packing and for too little text.
+    skip: contexts at the start of the stream that are left to another use. Raises UserError for an unknown packing and for
+    too little text.
     """
     if packing not in PACKINGS:
-        raise UserError(f"text.packing: {packing!r} is unknown; use one of: {', '.join(PACKINGS)}")
+        raise UserError(f"activations.packing: {packing!r} is unknown; use one of: {', '.join(PACKINGS)}")
     order = np.random.default_rng(seed).permutation(len(texts))
-    return PACKINGS[packing](_encoded(texts, order, tokenizer), length, bos_id(tokenizer), prepend_bos, contexts)
+    wanted = None if contexts is None else skip + contexts
+    packed = PACKINGS[packing](_encoded(texts, order, tokenizer), length, bos_id(tokenizer), prepend_bos, wanted)
+    return packed._replace(tokens_CL=packed.tokens_CL[skip:])
 
 
 def bos_id(tokenizer: PreTrainedTokenizerBase) -> int:
@@ -73,22 +77,23 @@ def write_tokens(
     packing: str = "concatenated",
     prepend_bos: bool = True,
     seed: int = 0,
+    skip: int = 0,
     description: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Writes `tokens` int32 (C, L); returns the metadata in its header.
 
-    description: where tokenizer and texts are from. Added to it: packing, prepend_bos, bos_id, seed, documents (read, and
-    dropped as too short), contexts, length, tokens, sha256 of the content.
+    description: where tokenizer and texts are from. Added to it: packing, prepend_bos, bos_id, seed, skipped contexts,
+    documents read, contexts, length, tokens, sha256 of the content.
     """
-    packed = tokenize(texts, tokenizer, length, contexts, packing, prepend_bos, seed)
+    packed = tokenize(texts, tokenizer, length, contexts, packing, prepend_bos, seed, skip)
     metadata = {
         **(description or {}),
         "packing": packing,
         "prepend_bos": prepend_bos,
         "bos_id": bos_id(tokenizer),
         "seed": seed,
+        "skipped": skip,
         "documents": packed.documents,
-        "documents_dropped": packed.dropped,
         "contexts": packed.tokens_CL.shape[0],
         "length": packed.tokens_CL.shape[1],
         "tokens": packed.tokens_CL.size,

@@ -1,0 +1,50 @@
+"""Inference thresholds at which an SAE reaches a wanted L0: what makes SAEs of unlike rules comparable at equal cost.
+
+Shape suffixes: C contexts, S sequences of a batch, N tokens of a batch, F latents, A activations that are kept.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from wta_sae.language_model import LanguageModel
+from wta_sae.metrics.evaluation import check_saes, check_tokens
+from wta_sae.progress import progress
+from wta_sae.sae import SAE
+
+
+@torch.no_grad()
+def thresholds_at_l0(
+    lm: LanguageModel, sae: SAE, tokens_CL: Tensor, l0: float, shapes: Mapping[str, Tensor], batch_contexts: int = 16
+) -> dict[str, Tensor]:
+    """Each shape times the factor at which `l0` latents a token lie above it, over the valid tokens; exact on these tokens.
+
+    shapes: name -> thresholds known up to a factor: a positive scalar for one cut, or (F) for a cut a latent, infinite where
+    a latent is to stay silent. Where fewer activations than asked for are positive, the factor is 0: all of them are kept.
+    Memory: the l0 * tokens largest activations, and one batch.
+    """
+    check_tokens(lm, tokens_CL)
+    check_saes(lm, {sae.inference: sae})
+    wanted = round(l0 * int(lm.valid(tokens_CL).sum()))
+    largest = {name: torch.zeros(0, device=lm.device) for name in shapes}
+    batches = tokens_CL.split(batch_contexts)
+    for batch_SL in progress(batches, "calibrating", len(batches), "batches"):
+        tokens_SL = batch_SL.to(lm.device).long()
+        pre_NF = sae.pre_activations(lm.residual(tokens_SL)[lm.valid(tokens_SL)])
+        for name, shape in shapes.items():
+            largest[name] = _largest(torch.cat([largest[name], (pre_NF / shape).flatten()]), wanted + 1)
+    factors = {name: _cut(largest[name], wanted) for name in shapes}
+    return {name: torch.where(shape.isinf(), shape, shape * factors[name]) for name, shape in shapes.items()}
+
+
+def _largest(values_A: Tensor, count: int) -> Tensor:
+    values_A = values_A[values_A > 0]
+    return values_A if len(values_A) <= count else values_A.topk(count, sorted=False).values
+
+
+def _cut(largest_A: Tensor, wanted: int) -> Tensor:
+    """Between the last value that is kept and the first that is not."""
+    if len(largest_A) <= wanted:
+        return largest_A.new_zeros(())
+    return largest_A.topk(2, largest=False).values.mean()

@@ -1,0 +1,52 @@
+rule calibrate:
+    input:
+        lm=LANGUAGE_MODEL,
+        sae="<run>/sae/{sae}",
+        tokens="<run>/tokens/calibration.safetensors",
+        code=source_files("calibrate"),
+    output:
+        directory("<run>/matched/{sae}"),
+    log:
+        "<run>/logs/calibrate/{sae}.log",
+    benchmark:
+        "<run>/benchmarks/calibrate/{sae}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=60,
+        gpu=1,
+    params:
+        layer=config["language_model"]["layer"],
+        l0=config["paper"]["table1_k"],
+        batch_contexts=config["evaluation"]["batch_contexts"],
+    shell:
+        "python -m wta_sae calibrate --lm {input.lm:q} --layer {params.layer} --sae {input.sae} --l0 {params.l0}"
+        " --tokens {input.tokens} --batch-contexts {params.batch_contexts} --out {output} > {log} 2>&1"
+
+
+rule evaluate_matched:
+    input:
+        lm=LANGUAGE_MODEL,
+        sae="<run>/matched/{sae}",
+        tokens="<run>/tokens/evaluation.safetensors",
+        code=source_files("evaluate core"),
+    output:
+        metrics="<run>/metrics/{sae}/matched.json",
+    log:
+        "<run>/logs/evaluate_matched/{sae}.log",
+    benchmark:
+        "<run>/benchmarks/evaluate_matched/{sae}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+        gpu=1,
+    params:
+        layer=config["language_model"]["layer"],
+        batch_contexts=config["evaluation"]["batch_contexts"],
+    shell:
+        "python -m wta_sae evaluate core --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
+        " --inference matched_topk matched_threshold matched_per_latent --tokens {input.tokens}"
+        " --batch-contexts {params.batch_contexts} --out {output.metrics} > {log} 2>&1"
