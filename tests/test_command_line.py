@@ -77,6 +77,16 @@ def test_train_and_evaluate_by_hand(neox_directory, activations, tokens_CL, tmp_
     assert len(budget) == 4
 
 
+def test_switches_of_wta_and_the_ablation_they_serve_are_recorded(activations, tmp_path):
+    released = ("--gate", "late", "--no-rescale-encoder-bias", "--ablation", "released")
+    assert train_sae(activations, "wta", "--variant", "wta", "--k", "2", *released) == 0
+    assert train_sae(activations, "topk", "--variant", "topk", "--k", "2") == 0
+    recorded, plain = (read_json(tmp_path / "sae" / name / "cfg.json")["metadata"] for name in ("wta", "topk"))
+    assert (recorded["gate"], recorded["rescale_encoder_bias"], recorded["ablation"]) == ("late", False, "released")
+    assert plain["ablation"] is None
+    assert not {"gate", "rescale_encoder_bias"} & set(plain)
+
+
 def test_an_unknown_variant_is_refused_and_leaves_nothing(activations, capsys):
     assert train_sae(activations, "x", "--variant", "tokp", "--k", "2") == 1
     assert one_line(capsys) == "wta_sae train-sae: saes: unknown variant 'tokp'; use one of: topk, batch_topk, wta"

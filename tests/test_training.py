@@ -46,20 +46,32 @@ def batches(count=STEPS):
     return found
 
 
-def trainer(variant, k=4, steps=STEPS, seed=0, **changes):
-    return Trainer(variant, k, WIDTH, dataclasses.replace(OPTIONS, **changes), steps, seed, CPU)
+def trainer(variant, k=4, steps=STEPS, seed=0, gate="never", rescale_encoder_bias=True, **changes):
+    options = dataclasses.replace(OPTIONS, **changes)
+    return Trainer(variant, k, WIDTH, options, steps, seed, CPU, gate=gate, rescale_encoder_bias=rescale_encoder_bias)
 
 
 class PlainTrainer:
     """training.md's algorithm, dense and step by step: torch's own Adam, clip and autograd, nothing shared with the trainer."""
 
-    def __init__(self, start, variant, k):
-        self.variant, self.k = variant, k
+    def __init__(self, start, variant, k, gate="never"):
+        self.variant, self.k, self.gate = variant, k, gate
+        self.theta = None
         values = (start.W_enc_FD.T, start.b_enc_F, start.W_dec_FD, start.b_dec_D)
         self.W_enc, self.b_enc, self.W_dec, self.b_dec = (v.detach().clone().requires_grad_() for v in values)
         self.optimiser = torch.optim.Adam([self.W_enc, self.b_enc, self.W_dec, self.b_dec], lr=OPTIONS.learning_rate)
         self.silent = torch.zeros(LATENTS)
         self.steps = 0
+
+    def gated(self, pre):
+        start = OPTIONS.threshold_start_step
+        on = {"never": False, "early": self.steps <= start, "late": self.steps > start}[self.gate]
+        return pre * (pre > self.theta) if on and self.theta is not None else pre
+
+    def follow(self, winners):
+        if winners.numel() and (self.gate == "early" or self.steps > OPTIONS.threshold_start_step):
+            beta, least = OPTIONS.threshold_beta, winners.min().item()
+            self.theta = least if self.theta is None else beta * self.theta + (1 - beta) * least
 
     def mask(self, pre):
         cuts = {
@@ -72,8 +84,9 @@ class PlainTrainer:
     def step(self, x):
         if self.steps == 0:
             self.b_dec.data = geometric_median(x)
-        pre = ((x - self.b_dec) @ self.W_enc + self.b_enc).relu()
+        pre = self.gated(((x - self.b_dec) @ self.W_enc + self.b_enc).relu())
         mask = self.mask(pre)
+        self.follow(pre[mask])
         error = x - (pre * mask) @ self.W_dec - self.b_dec
         loss = (error**2).sum(1).mean()
         self.silent = torch.where(mask.any(0), 0, self.silent + len(x))
@@ -107,10 +120,10 @@ def double_precision():
     torch.set_default_dtype(torch.float32)
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_equals_the_plain_dense_step(variant, double_precision):
-    ours = trainer(variant)
-    plain = PlainTrainer(ours, variant, 4)
+@pytest.mark.parametrize("variant, gate", [*((variant, "never") for variant in VARIANTS), ("wta", "early"), ("wta", "late")])
+def test_equals_the_plain_dense_step(variant, gate, double_precision):
+    ours = trainer(variant, gate=gate)
+    plain = PlainTrainer(ours, variant, 4, gate)
     for x_BD in batches():
         assert ours.step(x_BD).loss.item() == pytest.approx(plain.step(x_BD), rel=1e-9)
     trained, _ = ours.trained(norm_factor=1.0)
@@ -177,6 +190,69 @@ def test_the_saved_sae_acts_on_raw_activations_as_training_did_on_normalised_one
         scaled.decode(scaled.encode(7 * x_BD)), 7 * plain.decode(plain.encode(x_BD)), rtol=1e-4, atol=1e-4
     )
     assert thresholds["per_latent"].shape == (LATENTS,)
+
+
+def winners_of_each_step(gate):
+    one = trainer("wta", gate=gate)
+    steps = []
+    for x_BD in batches():
+        before = one.threshold.item()
+        l0 = one.step(x_BD).l0.item()
+        steps.append((l0, before, one.threshold.item()))
+    return steps
+
+
+def test_the_gate_is_on_before_or_after_the_thresholds_start_and_lets_the_threshold_only_rise():
+    start, ungated = OPTIONS.threshold_start_step, winners_of_each_step("never")
+    # The first step that has a threshold to gate with: the second of all, or the second after the thresholds' start.
+    for gate, first, last in (("early", 1, start), ("late", start + 2, STEPS - 1)):
+        steps = winners_of_each_step(gate)
+        assert [l0 for l0, *_ in steps[:first]] == [l0 for l0, *_ in ungated[:first]]
+        assert steps[first][0] < ungated[first][0]
+        assert all(after > before for _, before, after in steps[first : last + 1])
+    assert not all(after > before for _, before, after in ungated[start + 2 :])
+
+
+def test_a_gate_above_all_activations_leaves_nothing_active_and_nothing_undefined():
+    one = trainer("wta", gate="late", threshold_start_step=0)
+    one.step(batches(1)[0])
+    one.threshold = tensor(1e9)
+    statistics = one.step(batches(1)[0])
+    assert statistics.l0 == 0
+    assert statistics.loss.isfinite()
+    assert one.threshold == 1e9
+    assert all(parameter.isfinite().all() for parameter in one.parameters)
+
+
+def test_the_encoder_bias_may_be_saved_as_the_released_code_saves_it():
+    faithful, released = (trainer("wta", rescale_encoder_bias=flag) for flag in (True, False))
+    for x_BD in batches(6):
+        faithful.step(x_BD)
+        released.step(x_BD)
+    right, right_thresholds = faithful.trained(norm_factor=7.0)
+    wrong, wrong_thresholds = released.trained(norm_factor=7.0)
+    assert right.b_enc_F.any()
+    torch.testing.assert_close(7 * wrong.b_enc_F, right.b_enc_F)
+    for name in ("W_enc_DF", "W_dec_FD", "b_dec_D", "threshold"):
+        assert torch.equal(getattr(wrong, name), getattr(right, name)), name
+    assert all(torch.equal(wrong_thresholds[rule], right_thresholds[rule]) for rule in right_thresholds)
+
+
+@pytest.mark.parametrize(
+    "variant, switch, message",
+    [
+        ("topk", {"gate": "late"}, "gate: only a WTA SAE can be trained so, not topk; leave it at its default"),
+        (
+            "batch_topk",
+            {"rescale_encoder_bias": False},
+            "rescale_encoder_bias: only a WTA SAE .* not batch_topk",
+        ),
+        ("wta", {"gate": "sometimes"}, "gate: 'sometimes' is unknown; use one of: never, early, late"),
+    ],
+)
+def test_switches_of_wta_alone_are_refused_elsewhere(variant, switch, message):
+    with pytest.raises(UserError, match=message):
+        trainer(variant, **switch)
 
 
 def test_thresholds_of_one_batch_by_hand():

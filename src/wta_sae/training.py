@@ -4,12 +4,11 @@ Shape suffixes: B tokens of a batch, D model width, F latents, K dead latents, P
 
 Source: the paper's sections 3.1 and 5.1; where its text is silent, the authors' released code (a fork of
 dictionary_learning). Activations are trained on divided by their norm factor, and the factor is folded into the biases
-and thresholds of the SAE that comes out, so that it acts on raw activations. (The released code forgets the encoder bias
-of the WTA variant there; ours does not.)
+and thresholds of the SAE that comes out, so that it acts on raw activations.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
@@ -24,6 +23,7 @@ from wta_sae.variants import variant_named
 ADAM_BETAS, ADAM_EPSILON = (0.9, 0.999), 1e-8
 GRADIENT_NORM_LIMIT = 1.0
 GLOBAL_RULES = ("threshold", "described")  # one threshold for all latents, by either name
+GATES = ("never", "early", "late")
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,16 @@ class Trainer:
 
     variant: a name in `wta_sae.variants.VARIANTS`; k: active latents a token, or winners a latent for WTA.
     total_steps: where the learning rate's decay ends.
+
+    Two switches are for the variant with the winners' budget, WTA, alone; any other raises UserError for them.
+
+    gate: whether activations that are not above the global threshold, as it stands before the step, are dropped before
+        the winners are taken. `early`: up to and including `threshold_start_step`, as the paper's text says ("during the
+        initial training phase"); the threshold is then followed from the first step on. `late`: after that step, as the
+        authors' released code does. While the gate is on, every winner is above the threshold, so that the threshold,
+        which follows the smallest of them, can only rise.
+    rescale_encoder_bias: false saves the SAE as the released code's WTA class does: the norm factor is folded into the
+        decoder's bias and the thresholds and not into the encoder's bias, which is then that factor too small.
     """
 
     def __init__(
@@ -71,6 +81,9 @@ class Trainer:
         total_steps: int,
         seed: int,
         device: torch.device,
+        *,
+        gate: str = "never",
+        rescale_encoder_bias: bool = True,
     ):
         if options.threshold_start_step >= total_steps - 1:
             raise UserError(
@@ -81,6 +94,12 @@ class Trainer:
         limit = options.latents if self.variant.budget == "k" else options.batch_tokens
         if not 1 <= k <= limit:
             raise UserError(f"k: {k} is not between 1 and {limit}, the {variant} SAE's most")
+        if gate not in GATES:
+            raise UserError(f"gate: {gate!r} is unknown; use one of: {', '.join(GATES)}")
+        if self.variant.budget != "rates" and (gate != "never" or not rescale_encoder_bias):
+            switch = "gate" if gate != "never" else "rescale_encoder_bias"
+            raise UserError(f"{switch}: only a WTA SAE can be trained so, not {variant}; leave it at its default")
+        self.gate, self.rescale_encoder_bias = gate, rescale_encoder_bias
         self.select = getattr(selection, self.variant.selection)
         generator = torch.Generator().manual_seed(seed)
         # The directions of torch's default linear layer; only they survive the normalisation.
@@ -106,6 +125,8 @@ class Trainer:
             self.b_dec_D.copy_(geometric_median(x_BD))
         centred_BD = x_BD - self.b_dec_D
         pre_BF = torch.addmm(self.b_enc_F, centred_BD, self.W_enc_FD.T).relu_()
+        if self._gate_is_on():
+            pre_BF = selection.above_threshold(pre_BF, self.threshold)  # keeps all where the threshold is not set yet
         pairs = active_pairs(self.select(pre_BF, self.k))
         error_BD = centred_BD - decode(pairs, self.W_dec_FD, tokens)
         squared_error = loss = error_BD.square().sum() / tokens
@@ -140,21 +161,27 @@ class Trainer:
         self.W_dec_FD.copy_(_unit_rows(self.W_dec_FD))
         self.steps += 1
 
+    def _thresholds_have_begun(self) -> bool:
+        return self.steps > self.options.threshold_start_step
+
+    def _gate_is_on(self) -> bool:
+        return self.gate != "never" and self._thresholds_have_begun() == (self.gate == "late")
+
     def _follow(self, pairs: ActivePairs, tokens: int) -> None:
         """Keeps the count of silent tokens and the moving averages of the thresholds."""
         smallest_F = smallest(pairs.values_P, pairs.latents_P, self.options.latents)
         self.silent_tokens_F += tokens
         self.silent_tokens_F[smallest_F.isfinite()] = 0
-        if self.steps <= self.options.threshold_start_step:
+        if self._thresholds_have_begun():
+            self.thresholds_F = moving_average(self.thresholds_F, smallest_F, self.options.threshold_beta)
+        elif self.gate != "early":
             return
         if self.variant.threshold == "token mean":
             smallest_B = smallest(pairs.values_P, pairs.tokens_P, tokens)
             batch_value = smallest_B[smallest_B.isfinite()].mean()  # NaN where nothing is active
         else:
             batch_value = smallest_F.amin()
-        beta = self.options.threshold_beta
-        self.threshold = moving_average(self.threshold, batch_value, beta)
-        self.thresholds_F = moving_average(self.thresholds_F, smallest_F, beta)
+        self.threshold = moving_average(self.threshold, batch_value, self.options.threshold_beta)
 
     def trained(self, norm_factor: float, rates: tuple[float, ...] = ()) -> tuple[SAE, dict[str, Tensor]]:
         """The SAE on raw activations, read out by its variant's own rule, and the thresholds of every rule.
@@ -177,7 +204,10 @@ class Trainer:
             threshold=thresholds.get(rule),
             rate=max(rates, default=None),
         )
-        return sae.rescaled(norm_factor), {name: value * norm_factor for name, value in thresholds.items()}
+        rescaled = sae.rescaled(norm_factor)
+        if not self.rescale_encoder_bias:
+            rescaled = replace(rescaled, b_enc_F=self.b_enc_F)
+        return rescaled, {name: value * norm_factor for name, value in thresholds.items()}
 
 
 class AuxiliaryLoss(NamedTuple):

@@ -1,6 +1,6 @@
 """Trains one sparse autoencoder on cached activations and writes it as an SAELens directory."""
 
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +11,7 @@ from wta_sae.errors import UserError
 from wta_sae.options import add_options, read_options
 from wta_sae.progress import progress
 from wta_sae.sae import save_sae
-from wta_sae.training import Trainer, TrainingOptions, train
+from wta_sae.training import GATES, Trainer, TrainingOptions, train
 from wta_sae.variants import VARIANTS, l0_budget, variant_named
 
 LOG_EVERY = 10
@@ -23,6 +23,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--k", type=int, required=True, help="active latents a token; for wta: winners a latent and batch")
     parser.add_argument("--rates", type=float, nargs="*", default=[], help="nominal rates that give wta these winners")
     add_options(parser, TrainingOptions)
+    parser.add_argument(
+        "--gate",
+        choices=GATES,
+        default="never",
+        help="wta only: drop what is not above the global threshold before taking winners, until or after its start step",
+    )
+    parser.add_argument(
+        "--rescale-encoder-bias",
+        action=BooleanOptionalAction,
+        default=True,
+        help="wta only: whether the saved encoder bias is folded by the norm factor, which the released code forgets",
+    )
+    parser.add_argument("--ablation", metavar="NAME", help="what this SAE is trained to show, recorded with it")
     parser.add_argument("--seed", type=int, required=True)
     parser.add_argument("--out", type=Path, required=True, help="directory to write")
 
@@ -37,7 +50,9 @@ def run(arguments: Namespace) -> None:
         raise UserError(
             f"training.batch_tokens: {options.batch_tokens:,}, but the cache holds {manifest.rows:,} tokens; lower it"
         )
-    trainer = Trainer(arguments.variant, arguments.k, manifest.width, options, steps, arguments.seed, best_device())
+    variant = variant_named(arguments.variant)
+    switches = {"gate": arguments.gate, "rescale_encoder_bias": arguments.rescale_encoder_bias}
+    trainer = Trainer(arguments.variant, arguments.k, manifest.width, options, steps, arguments.seed, best_device(), **switches)
     batches = cache.batches(options.batch_tokens, arguments.seed, options.epochs)
     curve = train(trainer, progress(batches, f"training {arguments.out.name}", steps, "step"), manifest.norm_factor, LOG_EVERY)
     rates = tuple(arguments.rates)
@@ -52,10 +67,12 @@ def run(arguments: Namespace) -> None:
         "variant": arguments.variant,
         "k": arguments.k,
         "rates": list(rates),
+        **(switches if variant.budget == "rates" else {}),
+        "ablation": arguments.ablation,
         "l0_budget": l0_budget(arguments.variant, arguments.k, options.latents, options.batch_tokens),
         "steps": steps,
         "seed": arguments.seed,
         "norm_factor": manifest.norm_factor,
-        "training": vars(options) | ({} if variant_named(arguments.variant).auxiliary_loss else {"auxiliary_coefficient": 0.0}),
+        "training": vars(options) | ({} if variant.auxiliary_loss else {"auxiliary_coefficient": 0.0}),
     }
     save_sae(arguments.out, sae, thresholds, metadata, curve=pd.DataFrame(curve))
