@@ -9,69 +9,13 @@ import pandas as pd
 import pytest
 import yaml
 
+from synthetic_metrics import BATCH_TOKENS, RATES, TABLE_K, TABLE_RATE, rows, synthetic, table
 from wta_sae.errors import UserError
 from wta_sae.presentation import figures, latex, metrics_table, numbers, pdf, tables
 from wta_sae.variants import winners_per_latent
 
 ROOT = Path(__file__).parents[1]
-RATES = (1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.0078125, 1e-2, 5e-2)
-BATCH_TOKENS = 2048
 needs_latex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is not installed")
-
-
-def core_values(l0: float, variance: float, budget: float) -> dict[str, float]:
-    score = 1 - (1 - variance) / 4
-    return {
-        "l0": l0,
-        "l0_budget": budget,
-        "l1": 3 * l0,
-        "explained_variance": variance,
-        "explained_variance_saebench": 1 - 0.7 * (1 - variance),
-        "ce_loss_score": score,
-        "kl_div_score": score - 0.01,
-        "ce_loss_with_sae": 9 - score * 5.3,
-        "ce_loss_without_sae": 3.7,
-        "ce_loss_with_ablation": 9.0,
-        "frac_alive": 0.998,
-        "sae_test_accuracy": 0.931,
-        "llm_test_accuracy": 0.96,
-        "scr_metric_threshold_20": 0.1,
-        "tpp_threshold_20_total_metric": -0.012,
-        "subspace_cosine": 0.9,
-        "projection_percentage": 0.81,
-    }
-
-
-def weight_values(budget: float) -> dict[str, float]:
-    return {"encoder_decoder_cosine_sim_median": 0.5 + 0.4 * min(1, budget / 100)}
-
-
-def rows(sae: str, variant: str, inference: str | None, values: dict[str, float], **sparsity: float) -> list[dict]:
-    common = {"run": "demo", "sae": sae, "variant": variant, "seed": 42, "inference": inference} | sparsity
-    return [common | {"metric": metric, "value": value} for metric, value in values.items()]
-
-
-def synthetic(lowest_variance: float = 0.2) -> pd.DataFrame:
-    """The default run's SAEs and rules; `described` falls to `lowest_variance` at the lowest rates."""
-    table = []
-    for rate in RATES:
-        winners = winners_per_latent(rate, BATCH_TOKENS)
-        trained = np.log2(winners) / 7
-        readings = {
-            "described": (60 - 30 * trained, lowest_variance + (0.8 - lowest_variance) * trained),
-            "released": (16.0, 0.5 - 0.3 * abs(trained - 0.5)),
-            "per_latent": (winners, 0.25 + 0.6 * trained),
-        }
-        for inference, (l0, variance) in readings.items():
-            values = core_values(l0, variance, winners)
-            table += rows(f"wta-k{winners}", "wta", inference, values, sparsity_rate=rate, k_per_latent=winners)
-        weights = weight_values(winners)
-        table += rows(f"wta-k{winners}", "wta", None, weights, sparsity_rate=rate, k_per_latent=winners)
-    table += rows("batch_topk-k16", "batch_topk", "threshold", core_values(15.4, 0.893, 16), k_per_token=16)
-    table += rows("topk-k16", "topk", "topk", core_values(16.0, 0.912, 16), k_per_token=16)
-    for variant in ("batch_topk", "topk"):
-        table += rows(f"{variant}-k16", variant, None, weight_values(16), k_per_token=16)
-    return pd.DataFrame(table)
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +30,8 @@ def published() -> dict:
 
 @pytest.fixture(scope="module")
 def config() -> dict:
-    return yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    return config | {"paper": {"table1_rate": TABLE_RATE, "table1_k": TABLE_K}}
 
 
 @pytest.fixture(scope="module")
@@ -99,16 +44,15 @@ def cosines() -> dict[float, np.ndarray]:
 
 @pytest.fixture(scope="module")
 def figure2(metrics, published):
-    return figures.draw_figure2(metrics, published)
+    return figures.draw_figure2(metrics, published, TABLE_K)
 
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory, metrics, published, config, cosines, figure2) -> Path:
     """A folder with all that paper/main.tex inputs."""
     folder = tmp_path_factory.mktemp("results")
-    rate = config["paper"]["table1_rate"]
-    tables.write_table1(folder / "table1.tex", metrics, published, rate)
-    tables.write_table_published(folder / "table_published.tex", metrics, published, rate)
+    tables.write_table1(folder / "table1.tex", metrics, published, TABLE_RATE, TABLE_K)
+    tables.write_table_published(folder / "table_published.tex", metrics, published, TABLE_RATE, TABLE_K)
     tables.write_table2(folder / "table2.tex", metrics_table.read_contributions(ROOT / "paper" / "contributions.yaml"))
     numbers.write_numbers(folder / "numbers.tex", config, metrics, published)
     winners = metrics_table.winners_by_rate(metrics)
@@ -171,17 +115,43 @@ def test_escape_makes_every_special_character_literal():
 def test_value_is_the_mean_over_seeds_and_none_where_nothing_was_measured():
     first = rows("topk-k16", "topk", "topk", {"l0": 16.0, "l1": float("nan")})
     second = [row | {"seed": 43} for row in rows("topk-k16-seed43", "topk", "topk", {"l0": 17.0})]
-    table = pd.DataFrame(first + second)
+    repeated = table(first + second)
     select = {"variant": "topk", "inference": "topk"}
-    assert metrics_table.value(table, **select, metric="l0") == 16.5
-    assert metrics_table.value(table, **select, metric="l1") is None
-    assert metrics_table.value(table, **select, metric="mse") is None
+    assert metrics_table.value(repeated, **select, metric="l0") == 16.5
+    assert metrics_table.value(repeated, **select, metric="l1") is None
+    assert metrics_table.value(repeated, **select, metric="mse") is None
+
+
+def test_spread_is_the_sample_standard_deviation_and_none_for_one_seed():
+    values = {42: 16.0, 43: 17.0, 44: 18.0}
+    records = [row | {"seed": seed} for seed, l0 in values.items() for row in rows("topk-k16", "topk", "topk", {"l0": l0})]
+    select = {"variant": "topk", "inference": "topk", "metric": "l0"}
+    assert metrics_table.spread(table(records), **select) == 1.0
+    assert metrics_table.spread(table(records[:2]), **select) == pytest.approx(np.sqrt(0.5))
+    assert metrics_table.spread(table(records[:1]), **select) is None
+    assert metrics_table.by_seed(table(records), **select).to_dict() == values
+
+
+def test_a_readout_is_taken_at_its_rate_or_k(metrics):
+    described, topk = metrics_table.WTA_READOUTS[0], metrics_table.BASELINE_READOUTS[1]
+    assert metrics_table.readout_value(metrics, topk, "l0", TABLE_RATE, 64) == 64
+    assert metrics_table.readout_spread(metrics, topk, "l0", TABLE_RATE, 64) is None
+    assert metrics_table.readout_spread(metrics, topk, "explained_variance", TABLE_RATE, 16) == pytest.approx(0.001)
+    assert metrics_table.readout_spread(metrics, described, "explained_variance", TABLE_RATE, 16) == pytest.approx(0.002)
+    assert metrics_table.weights_value(metrics, topk, "encoder_decoder_cosine_sim_median", TABLE_RATE, 4) == 0.516
+
+
+def test_ablations_stand_apart(metrics):
+    select = {"variant": "wta", "inference": "described", "metric": "explained_variance", "sparsity_rate": TABLE_RATE}
+    ordinary = metrics_table.value(metrics, **select)
+    assert metrics_table.value(metrics, **select, ablation="gate") == pytest.approx(ordinary - 0.03)
+    assert metrics_table.value(metrics, **select, ablation="colour") is None
 
 
 def test_value_refuses_to_choose_between_two_saes():
-    table = pd.DataFrame(rows("topk-k16", "topk", "topk", {"l0": 16}) + rows("topk-k32", "topk", "topk", {"l0": 32}))
+    both = table(rows("topk-k16", "topk", "topk", {"l0": 16}) + rows("topk-k32", "topk", "topk", {"l0": 32}))
     with pytest.raises(UserError, match=r"'l0'.*topk-k16, topk-k32"):
-        metrics_table.value(table, variant="topk", inference="topk", metric="l0")
+        metrics_table.value(both, variant="topk", inference="topk", metric="l0")
 
 
 def test_value_takes_the_nominal_rate_even_where_rates_share_an_sae(metrics):
@@ -268,7 +238,7 @@ def table_row(text: str, label: str) -> list[str]:
 
 
 def test_table1_has_each_readout_in_its_column(metrics, published):
-    text = tables.table1(metrics, published, 0.01)
+    text = tables.table1(metrics, published, TABLE_RATE, TABLE_K)
     assert table_row(text, "$L_0$") == ["Sparsity", "$L_0$", "", "41.48", "16.00", "20.00", "15.40", "16.00"]
     values = ["0.570", "0.465", "0.620", "0.893", r"\textbf{0.912}"]
     assert table_row(text, "Explained variance (centred)")[-5:] == values
@@ -278,15 +248,15 @@ def test_table1_has_each_readout_in_its_column(metrics, published):
 
 def test_a_metric_that_was_not_measured_is_an_em_dash(metrics, published):
     fewer = metrics[~metrics["metric"].str.startswith(("scr_", "ce_loss_without"))]
-    text = tables.table1(fewer, published, 0.01)
+    text = tables.table1(fewer, published, TABLE_RATE, TABLE_K)
     assert table_row(text, "SCR ($n=20$)")[-5:] == ["---"] * 5
     assert "without an SAE: ---" in text
-    at_an_untrained_rate = tables.table1(metrics, published, 0.3)
+    at_an_untrained_rate = tables.table1(metrics, published, 0.3, TABLE_K)
     assert table_row(at_an_untrained_rate, "$L_0$")[-5:] == ["---", "---", "---", "15.40", "16.00"]
 
 
 def test_table_published_sets_printed_beside_rebuilt(metrics, published):
-    text = tables.table_published(metrics, published, 0.01)
+    text = tables.table_published(metrics, published, TABLE_RATE, TABLE_K)
     expected = ["4.46", "4.27", "4.41", "4.20", "3.38", "3.84", "3.42", "3.82"]
     assert table_row(text, "CE loss with SAE")[1:] == expected
     assert table_row(text, "Fraction alive, rate 0.05")[1:5] == ["0.9975", "0.9980", "0.9980", "0.9980"]
@@ -435,12 +405,12 @@ def test_figure2_has_its_panels_lines_and_points(figure2):
 
 
 def test_figure2_draws_published_l1_on_the_papers_model_only(metrics, published):
-    figure = figures.draw_figure2(metrics, published, same_model=True)
+    figure = figures.draw_figure2(metrics, published, TABLE_K, same_model=True)
     assert figure.axes[2].get_lines()[-1].get_ydata().tolist() == [160, 60]
 
 
 def test_figure2_shows_values_far_below_zero(published):
-    figure = figures.draw_figure2(synthetic(lowest_variance=-300), published)
+    figure = figures.draw_figure2(synthetic(lowest_variance=-300), published, TABLE_K)
     axes = figure.axes[1]
     assert axes.get_yscale() == "symlog"
     low, high = axes.get_ylim()
@@ -452,7 +422,7 @@ def test_figure2_shows_values_far_below_zero(published):
 @pytest.mark.parametrize("missing", ["kl_div_score", "explained_variance_saebench"])
 def test_figure2_names_a_missing_metric(metrics, published, missing):
     with pytest.raises(UserError, match=f"'{missing}'.*missing"):
-        figures.draw_figure2(metrics[metrics["metric"] != missing], published)
+        figures.draw_figure2(metrics[metrics["metric"] != missing], published, TABLE_K)
 
 
 def test_figure1_writes_every_median_and_marks_shared_saes(cosines, published, metrics):
@@ -475,7 +445,7 @@ def test_figure1_refuses_what_it_cannot_draw(published):
 
 
 def test_figures_are_the_same_bytes_twice_and_hold_the_papers_font(figure2, inputs, metrics, published, tmp_path):
-    again = figures.draw_figure2(metrics, published)
+    again = figures.draw_figure2(metrics, published, TABLE_K)
     figures.save_figure(again, tmp_path / "f.pdf", tmp_path / "f.png")
     first = (inputs / "figure2.pdf").read_bytes()
     assert first == (tmp_path / "f.pdf").read_bytes()
