@@ -4,12 +4,17 @@ Repeated SAEs differ from the first seed's by the same step up and down, so that
 standard deviation is the step.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
+import yaml
 
 from wta_sae.collection import COLUMNS
+from wta_sae.presentation.metrics_table import read_published
 from wta_sae.variants import winners_per_latent
 
+ROOT = Path(__file__).parents[1]
 RATES = (1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.0078125, 1e-2, 5e-2)
 TABLE_RATE, MATCHED_RATE, TABLE_K = 1e-2, 0.0078125, 16
 BATCH_TOKENS = 2048
@@ -123,3 +128,18 @@ def matched_rows(seed: int) -> list[dict]:
             values = core_values(l0, variance + 0.001 * step, TABLE_K)
             records += rows(named(f"{variant}-k16", seed), variant, inference, values, seed=seed, **columns)
     return records
+
+
+def cosines() -> dict[float, np.ndarray]:
+    """Encoder-decoder cosines of 300 latents at every rate; the same where rates share an SAE."""
+    generator = np.random.default_rng(0)
+    winners = sorted({winners_per_latent(rate, BATCH_TOKENS) for rate in RATES})
+    of = {count: np.clip(generator.normal(0.5 + 0.06 * i, 0.1, 300), -1, 1) for i, count in enumerate(winners)}
+    return {rate: of[winners_per_latent(rate, BATCH_TOKENS)] for rate in RATES}
+
+
+METRICS = synthetic()
+COSINES = cosines()
+PUBLISHED = read_published(ROOT / "paper" / "published.yaml")
+CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+CONFIG["paper"] = {"table1_rate": TABLE_RATE, "table1_k": TABLE_K}
