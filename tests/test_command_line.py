@@ -87,6 +87,17 @@ def test_switches_of_wta_and_the_ablation_they_serve_are_recorded(activations, t
     assert not {"gate", "rescale_encoder_bias"} & set(plain)
 
 
+def test_the_collected_table_names_each_saes_ablation(tmp_path):
+    for name, ablation in (("wta-k2", {}), ("wta-k2-gate", {"ablation": "gate"}), ("wta-k2-seed4", {"ablation": None})):
+        metadata = {"variant": "wta", "k": 2, "rates": [0.05], "seed": 3, "l0_budget": 2.5} | ablation
+        write_json(tmp_path / name / "cfg.json", {"metadata": metadata})
+        write_json(tmp_path / f"{name}.json", {"sae": name, "inference": "released", "mse": 1.5})
+    names = ["wta-k2", "wta-k2-gate", "wta-k2-seed4"]
+    table = collect_metrics("mine", [tmp_path / name for name in names], [tmp_path / f"{name}.json" for name in names])
+    assert table["sae"].tolist() == names
+    assert table["ablation"].fillna("").tolist() == ["", "gate", ""]
+
+
 def test_an_unknown_variant_is_refused_and_leaves_nothing(activations, capsys):
     assert train_sae(activations, "x", "--variant", "tokp", "--k", "2") == 1
     assert one_line(capsys) == "wta_sae train-sae: saes: unknown variant 'tokp'; use one of: topk, batch_topk, wta"

@@ -1,9 +1,12 @@
 """The workflow before it runs: what it would do, and which configs it refuses."""
 
+from dataclasses import replace
+
 import pytest
 import yaml
 
 from workflow import ROOT, planned_jobs, snakemake
+from wta_sae.sweep import RELEASED_CODE, requested_saes
 
 
 def plan(tmp_path, *targets, **config):
@@ -15,9 +18,9 @@ def plan(tmp_path, *targets, **config):
 @pytest.mark.parametrize(
     "config, message",
     [
-        ({"seeed": 1}, "config: unknown key 'seeed'; the keys are: run, seed, text,"),
+        ({"seeed": 1}, "config: unknown key 'seeed'; the keys are: run, seeds, text,"),
         ({"training": {"latents": "many"}}, "config: training.latents: 'many' is not of type 'integer'"),
-        ({"text": {"packing": "firts"}}, "config: text.packing: 'firts' is not one of ['concatenated', 'first']"),
+        ({"activations": {"packing": "firts"}}, "config: activations.packing: 'firts' is not one of ['concatenated', 'first']"),
         ({"text": {"source": "files"}}, "config: text: 'files' is a required property"),
         ({"language_model": {"source": "path"}}, "config: language_model: 'path' is a required property"),
         (
@@ -33,9 +36,14 @@ def plan(tmp_path, *targets, **config):
         ({"run": "a b; rm -rf /"}, "config: run: 'a b; rm -rf /' is not of the form ^[A-Za-z0-9]"),
         ({"saes": {"wta": {"rates": [0.1, 1.5]}}}, "config: saes.wta.rates[1]: 1.5 is greater than the maximum of 1"),
         ({"saes": {"wta": {"rates": [0]}}}, "config: saes.wta.rates[0]: 0 is less than or equal to the minimum of 0"),
-        ({"saes": {"topk": {"k": 5000}}}, "saes.topk.k: 5000 is not between 1 and training.latents (2048)"),
-        ({"saes": {"tokp": {"k": 5}}}, "saes: unknown variant 'tokp'; use one of: topk, batch_topk, wta"),
+        ({"seeds": []}, "config: seeds: [] should be non-empty"),
+        ({"saes": {"topk": {"k": 16}}}, "config: saes.topk.k: 16 is not of type 'array'"),
+        ({"saes": {"topk": {"k": [16, 5000]}}}, "saes.topk.k: 5000 is not between 1 and training.latents (2048)"),
+        ({"saes": {"tokp": {"k": [5]}}}, "saes: unknown variant 'tokp'; use one of: topk, batch_topk, wta"),
+        ({"saes": {"wta": {"gate": "later"}}}, "config: saes.wta.gate: 'later' is not one of ['never', 'early', 'late']"),
+        ({"ablations": ["bias"]}, "config: ablations[0]: 'bias' is not one of ['gate', 'encoder_bias', 'packing']"),
         ({"paper": {"table1_rate": 0.02}}, "paper.table1_rate: 0.02 is not among the rates in saes: 1e-06,"),
+        ({"paper": {"table1_k": 17}}, "paper.table1_k: 17 is not among the k in saes.topk: 4, 16, 64"),
     ],
 )
 def test_a_bad_config_is_refused_in_one_line(tmp_path, config, message):
@@ -48,8 +56,8 @@ def test_a_bad_config_is_refused_in_one_line(tmp_path, config, message):
 
 def test_table1_asks_for_its_own_saes_and_no_others(tmp_path):
     jobs = planned_jobs(plan(tmp_path, "results/table1.tex", run="never-run"))
-    assert jobs["train_sae"] == 3
-    assert jobs["evaluate_core"] == 3
+    assert jobs["train_sae"] == jobs["evaluate_core"] == 9  # three, of three seeds
+    assert jobs["cache_activations"] == 1
     assert not {"figure1", "figure2", "paper"} & set(jobs)
 
 
@@ -62,8 +70,28 @@ def test_figure1_needs_no_labelled_texts(tmp_path):
 
 def test_the_whole_paper(tmp_path):
     jobs = planned_jobs(plan(tmp_path, run="never-run"))
-    assert jobs["train_sae"] == 8
+    # Three k of two baselines, six numbers of winners; two more seeds of four; three ablations and all of them together.
+    assert jobs["train_sae"] == 2 * 3 + 6 + 2 * 4 + 4
+    assert jobs["cache_activations"] == 2  # one for the ablations that pack the text otherwise
+    assert jobs["calibrate"] == jobs["evaluate_matched"] == 9
     assert jobs["paper"] == 1
+
+
+def test_the_released_preset_is_every_ablation_at_once():
+    config, preset = (yaml.safe_load((ROOT / file).read_text()) for file in ("config.yaml", "workflow/presets/released.yaml"))
+    config["activations"] |= preset["activations"]
+    config["saes"]["wta"] |= preset["saes"]["wta"]
+    changes = {key: value for settings in RELEASED_CODE.values() for key, value in settings.items()}
+    for spec in requested_saes(config):
+        if spec.variant == "wta":
+            assert spec == replace(spec, **changes)
+    assert config["evaluation"] | preset["evaluation"] == config["evaluation"]
+
+
+def test_the_released_preset_runs_alone():
+    jobs = planned_jobs(snakemake(ROOT, "--dry-run", "results/table1.tex", "--configfile", "workflow/presets/released.yaml"))
+    assert jobs["train_sae"] == 9
+    assert jobs["train_language_model"] == jobs["cache_activations"] == 1
 
 
 def test_own_text_and_own_model(tmp_path, neox_directory):

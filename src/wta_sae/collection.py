@@ -19,6 +19,7 @@ COLUMNS = [
     "k_per_token",
     "k_per_latent",
     "seed",
+    "ablation",
     "inference",
     "metric",
     "value",
@@ -29,8 +30,8 @@ def collect_metrics(run: str, saes: Sequence[Path], metrics: Sequence[Path]) -> 
     """One row a (SAE, nominal rate, inference rule, metric), sorted; columns as in COLUMNS.
 
     saes: directories with a cfg.json of ours; metrics: files that the evaluate stages wrote. Rates that share one SAE
-    have a row each. Metrics that depend on no inference rule leave that column empty. Beside each rule's `l0` stands
-    `l0_budget`, what training allowed.
+    have a row each. Metrics that depend on no inference rule leave that column empty; SAEs that are no ablation leave theirs.
+    Beside each rule's `l0` stands `l0_budget`, what training allowed.
     """
     settings = {Path(directory).name: read_metadata(directory) for directory in saes}
     rows = []
@@ -55,6 +56,7 @@ def _rows(run: str, metadata: dict[str, Any], record: dict[str, Any]) -> list[di
         "k_per_token": metadata["k"] if per_token else None,
         "k_per_latent": None if per_token else metadata["k"],
         "seed": metadata["seed"],
+        "ablation": metadata.get("ablation"),
         "inference": record["inference"],
     }
     return [

@@ -55,10 +55,11 @@ rule figure2:
         mem_mb=1000,
         runtime=10,
     params:
+        k=config["paper"]["table1_k"],
         same_model="--same-model" if USES_THE_PAPERS_MODEL else "",
     shell:
-        "python -m wta_sae figure2 --metrics {input.metrics} --published {input.published} {params.same_model}"
-        " --pdf {output.pdf} --png {output.png} > {log} 2>&1"
+        "python -m wta_sae figure2 --metrics {input.metrics} --published {input.published} --k {params.k}"
+        " {params.same_model} --pdf {output.pdf} --png {output.png} > {log} 2>&1"
 
 
 rule table1:
@@ -79,8 +80,9 @@ rule table1:
         runtime=10,
     params:
         rate=config["paper"]["table1_rate"],
+        k=config["paper"]["table1_k"],
     shell:
-        "python -m wta_sae table1 --metrics {input.metrics} --published {input.published} --rate {params.rate}"
+        "python -m wta_sae table1 --metrics {input.metrics} --published {input.published} --rate {params.rate} --k {params.k}"
         " --out {output} > {log} 2>&1"
 
 
@@ -102,9 +104,10 @@ rule table_published:
         runtime=10,
     params:
         rate=config["paper"]["table1_rate"],
+        k=config["paper"]["table1_k"],
     shell:
         "python -m wta_sae table-published --metrics {input.metrics} --published {input.published}"
-        " --rate {params.rate} --out {output} > {log} 2>&1"
+        " --rate {params.rate} --k {params.k} --out {output} > {log} 2>&1"
 
 
 rule table2:

@@ -149,19 +149,20 @@ def rate_label(rate: float) -> str:
     return f"${power}$" if mantissa == "1.0" else rf"${mantissa.removesuffix('.0')}{{\times}}{power}$"
 
 
-def draw_figure2(metrics: pd.DataFrame, published: dict[str, Any], same_model: bool = False) -> Figure:
+def draw_figure2(metrics: pd.DataFrame, published: dict[str, Any], k: int, same_model: bool = False) -> Figure:
     """Figure 2: KL score, explained variance, L1 and fraction alive over WTA's rate; a line an inference rule.
 
-    same_model: whether the run uses the paper's language model; published points in units of its activations (L1) are drawn
-    only then. The explained variance is the centred one; the published points (section 5.2, Table 1) are SAEBench's uncentred
-    one, so the released rule's uncentred line is drawn with them. The baselines are lines across.
+    k: the baselines' active latents a token. same_model: whether the run uses the paper's language model; published points in
+    units of its activations (L1) are drawn only then. The explained variance is the centred one; the published points
+    (section 5.2, Table 1) are SAEBench's uncentred one, so the released rule's uncentred line is drawn with them. The
+    baselines are lines across.
     Raises UserError, naming the metric, where the run did not measure one that the figure shows.
     """
     with paper_style():
         figure = Figure(figsize=(TEXT_WIDTH, 4.0), layout="constrained")
         panels = figure.subplots(2, 2, sharex=True).flatten()
         for axes, (metric, title) in zip(panels, PANELS, strict=True):
-            _draw_curves(axes, metrics, metric)
+            _draw_curves(axes, metrics, metric, k)
             _draw_published(axes, published["figure2"], metric, same_model)
             axes.set_title(title)
             _scale(axes, metric)
@@ -179,14 +180,14 @@ def draw_figure2(metrics: pd.DataFrame, published: dict[str, Any], same_model: b
     return figure
 
 
-def _draw_curves(axes: Axes, metrics: pd.DataFrame, metric: str) -> None:
+def _draw_curves(axes: Axes, metrics: pd.DataFrame, metric: str, k: int) -> None:
     for readout in WTA_READOUTS:
         look = LOOKS[readout.variant, readout.inference]
         rates, values = curve(metrics, readout.inference, metric)
         axes.plot(rates, values, **_stroke(look), zorder=3)
     for readout in BASELINE_READOUTS:
         look = LOOKS[readout.variant, readout.inference]
-        level = value(metrics, variant=readout.variant, inference=readout.inference, metric=metric)
+        level = value(metrics, variant=readout.variant, inference=readout.inference, metric=metric, k=k)
         if level is None:
             raise UserError(
                 f"metrics: {metric!r} of {readout.variant}, read out by {readout.inference!r}, is missing; evaluate it"
@@ -291,7 +292,7 @@ def write_figure1(
 
 
 def write_figure2(
-    pdf_path: Path, png_path: Path, metrics: pd.DataFrame, published: dict[str, Any], same_model: bool = False
+    pdf_path: Path, png_path: Path, metrics: pd.DataFrame, published: dict[str, Any], k: int, same_model: bool = False
 ) -> None:
     """`draw_figure2` into files."""
-    save_figure(draw_figure2(metrics, published, same_model), pdf_path, png_path)
+    save_figure(draw_figure2(metrics, published, k, same_model), pdf_path, png_path)

@@ -64,3 +64,27 @@ def listing(items: list[str]) -> str:
     if len(items) < 2:
         return items[0] if items else MISSING
     return ", ".join(items[:-1]) + " and " + items[-1]
+
+
+def table_environment(
+    caption: str, label: str, columns: str, head: list[str], body: list[str], environment: str = "table*"
+) -> str:
+    r"""A complete table, ready for \input; booktabs is needed. columns: of tabular; head and body: rows, ends included."""
+    lines = [
+        "% Generated: an edit here is lost at the next build.",
+        rf"\begin{{{environment}}}[t]",
+        r"\centering",
+        r"\small",
+        r"\setlength{\tabcolsep}{4.5pt}",
+        rf"\caption{{{caption}}}",
+        rf"\label{{{label}}}",
+        rf"\begin{{tabular}}{{{columns}}}",
+        r"\toprule",
+        *head,
+        r"\midrule",
+        *body,
+        r"\bottomrule",
+        r"\end{tabular}",
+        rf"\end{{{environment}}}",
+    ]
+    return "\n".join(lines) + "\n"

@@ -37,6 +37,17 @@ BASELINE_READOUTS = (
     Readout("topk", "topk", "TopK", "Topk", "topk"),
 )
 READOUTS = WTA_READOUTS + BASELINE_READOUTS
+MATCHED_RULES = {
+    "matched_topk": "MatchedTopk",
+    "matched_threshold": "MatchedThreshold",
+    "matched_per_latent": "MatchedPerLatent",
+}
+"""The rules of the comparison at equal L0, each with its part of a macro's name."""
+MATCHED_READOUTS = tuple(
+    Readout(variant, rule, heading, name + part, variant)
+    for rule, part in MATCHED_RULES.items()
+    for variant, heading, name in (("wta", "WTA", "Wta"), ("batch_topk", "BatchTopK", "BatchTopk"), ("topk", "TopK", "Topk"))
+)
 
 
 def read_metrics(path: Path) -> pd.DataFrame:
@@ -86,44 +97,74 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
-def value(
+def by_seed(
     metrics: pd.DataFrame,
     *,
     variant: str,
     inference: str | None,
     metric: str,
     sparsity_rate: float | None = None,
-) -> float | None:
-    """One number, the mean over seeds; None where the run did not measure it (absent, empty or NaN).
+    k: int | None = None,
+    ablation: str | None = None,
+) -> pd.Series:
+    """One metric of the SAEs that differ in their seed only: a value for each seed that measured it (neither empty nor NaN).
 
-    inference: None for a number of the weights, which no inference rule changes. sparsity_rate: WTA's nominal rate; None for
-    the baselines.
+    inference: None for a number of the weights, which no inference rule changes. sparsity_rate: WTA's nominal rate. k: the
+    baselines' active latents a token. ablation: the name of WTA's changed settings; None for the SAEs trained with none.
     Raises UserError where the selection is ambiguous: several values for one seed.
     """
-    by_rule = metrics["inference"].isna() if inference is None else metrics["inference"] == inference
-    chosen = metrics[(metrics["variant"] == variant) & by_rule & (metrics["metric"] == metric)]
+    chosen = metrics[
+        (metrics["variant"] == variant)
+        & (metrics["metric"] == metric)
+        & _is(metrics["inference"], inference)
+        & _is(metrics["ablation"], ablation)
+        & metrics["value"].notna()
+    ]
     if sparsity_rate is not None:
         chosen = chosen[np.isclose(chosen["sparsity_rate"], sparsity_rate, rtol=1e-9, atol=0)]
-    chosen = chosen[chosen["value"].notna()]
-    if chosen.empty:
-        return None
+    if k is not None:
+        chosen = chosen[chosen["k_per_token"] == k]
     twice = chosen["seed"].duplicated(keep=False)
     if twice.any():
         names = ", ".join(sorted(chosen.loc[twice, "sae"].astype(str).unique()))
         raise UserError(f"metrics: several values of {metric!r} for {variant}, inference {inference}, in one seed ({names})")
-    return float(chosen["value"].mean())
+    return chosen.set_index("seed")["value"]
 
 
-def readout_value(metrics: pd.DataFrame, readout: Readout, metric: str, rate: float) -> float | None:
-    """`value` of a table's column: at `rate` for WTA; the baselines have none."""
-    sparsity_rate = rate if readout.variant == "wta" else None
-    return value(metrics, variant=readout.variant, inference=readout.inference, metric=metric, sparsity_rate=sparsity_rate)
+def value(metrics: pd.DataFrame, **selection: Any) -> float | None:
+    """The mean over seeds of what `by_seed` selects; None where the run did not measure it."""
+    found = by_seed(metrics, **selection)
+    return None if found.empty else float(found.mean())
 
 
-def weights_value(metrics: pd.DataFrame, readout: Readout, metric: str, rate: float) -> float | None:
+def spread(metrics: pd.DataFrame, **selection: Any) -> float | None:
+    """The sample standard deviation over seeds (n - 1 below the line) of what `by_seed` selects; None with fewer than two."""
+    found = by_seed(metrics, **selection)
+    return None if len(found) < 2 else float(found.std(ddof=1))
+
+
+def _is(column: pd.Series, name: str | None) -> pd.Series:
+    """Which cells hold `name`; None stands for an empty cell."""
+    return column.isna() if name is None else column == name
+
+
+def readout_value(metrics: pd.DataFrame, readout: Readout, metric: str, rate: float, k: int) -> float | None:
+    """`value` of a table's column: at the nominal `rate` for WTA, at `k` active latents a token for the baselines."""
+    return value(metrics, inference=readout.inference, metric=metric, **_budget(readout, rate, k))
+
+
+def readout_spread(metrics: pd.DataFrame, readout: Readout, metric: str, rate: float, k: int) -> float | None:
+    """`spread` of what `readout_value` averages."""
+    return spread(metrics, inference=readout.inference, metric=metric, **_budget(readout, rate, k))
+
+
+def weights_value(metrics: pd.DataFrame, readout: Readout, metric: str, rate: float, k: int) -> float | None:
     """`readout_value` of a number of the weights, which is the same under every inference rule."""
-    sparsity_rate = rate if readout.variant == "wta" else None
-    return value(metrics, variant=readout.variant, inference=None, metric=metric, sparsity_rate=sparsity_rate)
+    return value(metrics, inference=None, metric=metric, **_budget(readout, rate, k))
+
+
+def _budget(readout: Readout, rate: float, k: int) -> dict[str, Any]:
+    return {"variant": readout.variant} | ({"sparsity_rate": rate} if readout.variant == "wta" else {"k": k})
 
 
 def wta_rates(metrics: pd.DataFrame) -> list[float]:

@@ -38,13 +38,13 @@ def numbers_tex(config: dict[str, Any], metrics: pd.DataFrame, published: dict[s
     config: the run's configuration, as the workflow validated it; metrics: `read_metrics`; published: `read_published`.
     Raises UserError naming a config key that is missing.
     """
-    table_rate = float(setting(config, "paper.table1_rate"))
+    table_rate, k = float(setting(config, "paper.table1_rate")), int(setting(config, "paper.table1_k"))
     macros = (
         run_macros(config)
-        | sweep_macros(config, metrics, table_rate)
-        | table_macros(metrics, published, table_rate)
-        | curve_macros(metrics, published)
-        | comparison_macros(metrics, table_rate)
+        | sweep_macros(config, metrics, table_rate, k)
+        | table_macros(metrics, published, table_rate, k)
+        | curve_macros(metrics, published, k)
+        | comparison_macros(metrics, table_rate, k)
         | published_macros(published)
     )
     lines = ["% Generated: an edit here is lost at the next build."]
@@ -130,15 +130,15 @@ def model_description(config: dict[str, Any]) -> str:
     return rf"the language model \texttt{{{escape(PurePath(setting(config, 'language_model.path')).name)}}}"
 
 
-def sweep_macros(config: dict[str, Any], metrics: pd.DataFrame, table_rate: float) -> Macros:
+def sweep_macros(config: dict[str, Any], metrics: pd.DataFrame, table_rate: float, k: int) -> Macros:
     """WTA's rates, which of them share a trained SAE, and what Table 1's rate gives."""
     batch_tokens = int(setting(config, "training.batch_tokens"))
     rates = wta_rates(metrics)
-    medians = [weights_value(metrics, WTA_READOUTS[0], MEDIAN_COSINE, value) for value in rates]
+    medians = [weights_value(metrics, WTA_READOUTS[0], MEDIAN_COSINE, value, k) for value in rates]
     winners = winners_by_rate(metrics)
     shared = [group for group in runs_of_shared_saes(winners) if len(group) > 1]
     lowest = shared[0] if shared else []
-    matched = int(setting(config, "saes.topk.k")) / int(setting(config, "training.latents"))
+    matched = k / int(setting(config, "training.latents"))
     at_table = winners_per_latent(table_rate, batch_tokens)
     latents = int(setting(config, "training.latents"))
     return {
@@ -158,7 +158,7 @@ def sweep_macros(config: dict[str, Any], metrics: pd.DataFrame, table_rate: floa
         "MedianCosineHighest": number(medians[-1], 2),
         "MedianCosineTrend": trend(medians, 2),
         **{
-            f"Matched{readout.macro}{part}": number(readout_value(metrics, readout, metric, matched), digits)
+            f"Matched{readout.macro}{part}": number(readout_value(metrics, readout, metric, matched, k), digits)
             for readout in WTA_READOUTS
             for metric, part, digits in (
                 ("l0", "LZero", 1),
@@ -183,17 +183,19 @@ def trend(values: list[float | None], digits: int) -> str:
     return "rises and falls along the sweep"
 
 
-def table_macros(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float) -> Macros:
+def table_macros(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float, k: int) -> Macros:
     """Every value of Table 1, and of Figure 2 at Table 1's rate."""
     rows = [(row["metric"], row["macro"], row["digits"]) for row in published["rows"]]
     macros = {
-        readout.macro + part: number(readout_value(metrics, readout, metric, table_rate), digits)
+        readout.macro + part: number(readout_value(metrics, readout, metric, table_rate, k), digits)
         for readout in READOUTS
         for metric, part, digits in (*rows, *FIGURE_ROWS)
     }
     for name, metric in (("CeWithoutSae", "ce_loss_without_sae"), ("CeAblated", "ce_loss_with_ablation")):
-        macros[name] = number(_first(lambda readout, metric=metric: readout_value(metrics, readout, metric, table_rate)), 2)
-    macros["LlmProbing"] = number(_first(lambda readout: readout_value(metrics, readout, "llm_test_accuracy", table_rate)), 3)
+        macros[name] = number(_first(lambda readout, metric=metric: readout_value(metrics, readout, metric, table_rate, k)), 2)
+    macros["LlmProbing"] = number(
+        _first(lambda readout: readout_value(metrics, readout, "llm_test_accuracy", table_rate, k)), 3
+    )
     return macros
 
 
@@ -202,7 +204,7 @@ def _first(measure: Callable[..., float | None]) -> float | None:
     return next((found for readout in READOUTS if (found := measure(readout)) is not None), None)
 
 
-def curve_macros(metrics: pd.DataFrame, published: dict[str, Any]) -> Macros:
+def curve_macros(metrics: pd.DataFrame, published: dict[str, Any], k: int) -> Macros:
     """Figure 2 in words: each line's value at the lowest and highest rate, and its peak."""
     rates = wta_rates(metrics)
     digits_of = {row["metric"]: row["digits"] for row in published["rows"]}
@@ -210,7 +212,7 @@ def curve_macros(metrics: pd.DataFrame, published: dict[str, Any]) -> Macros:
     macros = {}
     for readout in WTA_READOUTS:
         for metric, part, digits in shown:
-            values = [readout_value(metrics, readout, metric, value) for value in rates]
+            values = [readout_value(metrics, readout, metric, value, k) for value in rates]
             measured = [(found, at) for found, at in zip(values, rates, strict=True) if found is not None]
             peak, at = max(measured, key=lambda pair: pair[0]) if measured else (None, None)
             macros |= {
@@ -222,11 +224,11 @@ def curve_macros(metrics: pd.DataFrame, published: dict[str, Any]) -> Macros:
     return macros
 
 
-def comparison_macros(metrics: pd.DataFrame, table_rate: float) -> Macros:
+def comparison_macros(metrics: pd.DataFrame, table_rate: float, k: int) -> Macros:
     """Comparing words and differences at Table 1's rate, so that no sentence asserts what another run could contradict."""
     macros = {}
     for metric, part in (("explained_variance", "EvCentred"), ("ce_loss_score", "CeScore")):
-        of = {readout.macro: readout_value(metrics, readout, metric, table_rate) for readout in READOUTS}
+        of = {readout.macro: readout_value(metrics, readout, metric, table_rate, k) for readout in READOUTS}
         macros[f"{part}PerLatentAgainstReleased"] = comparing_word(of["WtaPerLatent"], of["WtaReleased"], 3)
         macros[f"{part}PerLatentAgainstDescribed"] = comparing_word(of["WtaPerLatent"], of["WtaDescribed"], 3)
         for baseline in BASELINE_READOUTS:

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from wta_sae.files import write_text
-from wta_sae.presentation.latex import MISSING, count, escape, number, rate
+from wta_sae.presentation.latex import MISSING, count, escape, number, rate, table_environment
 from wta_sae.presentation.metrics_table import (
     BASELINE_READOUTS,
     READOUTS,
@@ -19,7 +19,7 @@ from wta_sae.presentation.metrics_table import (
 APPROXIMATE = r"\ensuremath{\approx}"
 
 
-def table1(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float) -> str:
+def table1(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float, k: int) -> str:
     """Table 1, rebuilt: the paper's rows, then the same quantities as its text defines them; a column a readout.
 
     metrics: `read_metrics`; published: `read_published`, whose rows name metric, direction and digits; table_rate: WTA's rate.
@@ -32,7 +32,7 @@ def table1(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float) 
         if block is not None and row["block"] != block:
             body.append(r"\midrule")
             category = None
-        values = [readout_value(metrics, readout, row["metric"], table_rate) for readout in READOUTS]
+        values = [readout_value(metrics, readout, row["metric"], table_rate, k) for readout in READOUTS]
         cells = bold_best([number(value, row["digits"]) for value in values], values, row["direction"])
         head = row["category"] if row["category"] != category else ""
         body.append(" & ".join([escape(head), row["label"], arrow(row["direction"]), *cells]) + r" \\")
@@ -43,7 +43,7 @@ def table1(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float) 
         (
             found
             for readout in READOUTS
-            if (found := readout_value(metrics, readout, "ce_loss_without_sae", table_rate)) is not None
+            if (found := readout_value(metrics, readout, "ce_loss_without_sae", table_rate, k)) is not None
         ),
         None,
     )
@@ -56,7 +56,7 @@ def table1(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float) 
         "values at different $L_0$ are not at equal cost. "
         f"Cross-entropy without an SAE: {number(clean, 2)}."
     )
-    return _environment(
+    return table_environment(
         caption=caption,
         label="tab:comparison",
         columns=r"@{}lll" + "r" * len(READOUTS) + "@{}",
@@ -87,7 +87,7 @@ def arrow(direction: str) -> str:
     return {"higher": r"$\uparrow$", "lower": r"$\downarrow$", "none": ""}[direction]
 
 
-def table_published(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float) -> str:
+def table_published(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float, k: int) -> str:
     """Published against rebuilt: Table 1, then what section 5.2 states about Figures 1 and 2, at the rates it states it for.
 
     table_rate: WTA's rate of this run for Table 1; the statements name their own. An em dash: not printed, or not measured.
@@ -95,18 +95,18 @@ def table_published(metrics: pd.DataFrame, published: dict[str, Any], table_rate
     body = [rf"\multicolumn{{9}}{{@{{}}l}}{{\emph{{Table 1, at rate {rate(published['setup']['table_rate'])}}}}} \\"]
     for row in published["rows"]:
         if "published" in row:
-            body.append(_published_row(row["label"], row["published"], metrics, row["metric"], table_rate, row["digits"]))
+            body.append(_published_row(row["label"], row["published"], metrics, row["metric"], table_rate, k, row["digits"]))
     body += [r"\midrule", r"\multicolumn{9}{@{}l}{\emph{Figure 2, as section 5.2 describes it}} \\"]
     for entry in published["figure2"]:
         for point in (point for point in entry["points"] if point["source"] != "Table 1"):
-            body.append(_figure2_row(entry, point, metrics))
+            body.append(_figure2_row(entry, point, metrics, k))
     body += [r"\midrule", r"\multicolumn{9}{@{}l}{\emph{Figure 1, as section 5.2 describes it}} \\"]
     for statement in published["figure1"]["medians"]:
         sign = "<" if statement["bound"] == "below" else ">"
         for at in statement["rates"]:
-            median = number(weights_value(metrics, WTA_READOUTS[0], published["figure1"]["metric"], at), 2)
+            median = number(weights_value(metrics, WTA_READOUTS[0], published["figure1"]["metric"], at, k), 2)
             baselines = [
-                f"{MISSING} & " + number(weights_value(metrics, readout, published["figure1"]["metric"], at), 2)
+                f"{MISSING} & " + number(weights_value(metrics, readout, published["figure1"]["metric"], at, k), 2)
                 for readout in BASELINE_READOUTS
             ]
             head = f"Median cosine, rate {rate(at)} & ${{{sign}}}\\,{statement['value']}$"
@@ -116,7 +116,7 @@ def table_published(metrics: pd.DataFrame, published: dict[str, Any], table_rate
         "model compares with them in pattern, not in digits, and $L_1$ is in units of each model's activations. "
         "The paper read WTA out by the released rule."
     )
-    return _environment(
+    return table_environment(
         caption=caption,
         label="tab:published",
         columns="@{}l" + "r" * 8 + "@{}",
@@ -132,25 +132,25 @@ def table_published(metrics: pd.DataFrame, published: dict[str, Any], table_rate
 
 
 def _published_row(
-    label: str, printed: dict[str, float], metrics: pd.DataFrame, metric: str, table_rate: float, digits: int
+    label: str, printed: dict[str, float], metrics: pd.DataFrame, metric: str, table_rate: float, k: int, digits: int
 ) -> str:
     cells = [number(printed.get("wta"), digits)]
-    cells += [number(readout_value(metrics, readout, metric, table_rate), digits) for readout in WTA_READOUTS]
+    cells += [number(readout_value(metrics, readout, metric, table_rate, k), digits) for readout in WTA_READOUTS]
     for readout in BASELINE_READOUTS:
         cells += [
             number(printed.get(readout.published), digits),
-            number(readout_value(metrics, readout, metric, table_rate), digits),
+            number(readout_value(metrics, readout, metric, table_rate, k), digits),
         ]
     return " & ".join([label, *cells]) + r" \\"
 
 
-def _figure2_row(entry: dict[str, Any], point: dict[str, Any], metrics: pd.DataFrame) -> str:
+def _figure2_row(entry: dict[str, Any], point: dict[str, Any], metrics: pd.DataFrame, k: int) -> str:
     digits = entry["digits"]
     printed = f"{APPROXIMATE}{point['value']:g}" if point["approximate"] else number(point["value"], digits)
-    rebuilt = [number(readout_value(metrics, readout, entry["metric"], point["rate"]), digits) for readout in WTA_READOUTS]
+    rebuilt = [number(readout_value(metrics, readout, entry["metric"], point["rate"], k), digits) for readout in WTA_READOUTS]
     baselines = []
     for readout in BASELINE_READOUTS:
-        baselines += [MISSING, number(readout_value(metrics, readout, entry["metric"], point["rate"]), digits)]
+        baselines += [MISSING, number(readout_value(metrics, readout, entry["metric"], point["rate"], k), digits)]
     return " & ".join([f"{entry['label']}, rate {rate(point['rate'])}", printed, *rebuilt, *baselines]) + r" \\"
 
 
@@ -160,7 +160,7 @@ def table2(contributions: dict[str, Any]) -> str:
         rf"\textbf{{{escape(person['name'])}}} & {escape(person['contributions'])} \\"
         for person in contributions["contributors"]
     ]
-    return _environment(
+    return table_environment(
         caption=escape(contributions["caption"]),
         label="tab:contributions",
         columns=r"@{}lp{0.66\columnwidth}@{}",
@@ -170,35 +170,14 @@ def table2(contributions: dict[str, Any]) -> str:
     )
 
 
-def _environment(caption: str, label: str, columns: str, head: list[str], body: list[str], environment: str = "table*") -> str:
-    lines = [
-        "% Generated: an edit here is lost at the next build.",
-        rf"\begin{{{environment}}}[t]",
-        r"\centering",
-        r"\small",
-        r"\setlength{\tabcolsep}{4.5pt}",
-        rf"\caption{{{caption}}}",
-        rf"\label{{{label}}}",
-        rf"\begin{{tabular}}{{{columns}}}",
-        r"\toprule",
-        *head,
-        r"\midrule",
-        *body,
-        r"\bottomrule",
-        r"\end{tabular}",
-        rf"\end{{{environment}}}",
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def write_table1(path: Path, metrics: pd.DataFrame, published: dict[str, Any], table_rate: float) -> None:
+def write_table1(path: Path, metrics: pd.DataFrame, published: dict[str, Any], table_rate: float, k: int) -> None:
     """`table1` into a file."""
-    write_text(path, table1(metrics, published, table_rate))
+    write_text(path, table1(metrics, published, table_rate, k))
 
 
-def write_table_published(path: Path, metrics: pd.DataFrame, published: dict[str, Any], table_rate: float) -> None:
+def write_table_published(path: Path, metrics: pd.DataFrame, published: dict[str, Any], table_rate: float, k: int) -> None:
     """`table_published` into a file."""
-    write_text(path, table_published(metrics, published, table_rate))
+    write_text(path, table_published(metrics, published, table_rate, k))
 
 
 def write_table2(path: Path, contributions: dict[str, Any]) -> None:

@@ -11,8 +11,10 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--metrics", type=Path, required=True, help="CSV of collect-metrics")
     parser.add_argument("--published", type=Path, required=True, help="the paper's numbers; its rows are the table's")
     parser.add_argument("--rate", type=float, required=True, help="nominal sparsity rate of the WTA SAE")
+    parser.add_argument("--k", type=int, required=True, help="active latents a token of the baselines")
     parser.add_argument("--out", type=Path, required=True, help="LaTeX file to write")
 
 
 def run(arguments: Namespace) -> None:
-    write_table1(arguments.out, read_metrics(arguments.metrics), read_published(arguments.published), arguments.rate)
+    metrics, published = read_metrics(arguments.metrics), read_published(arguments.published)
+    write_table1(arguments.out, metrics, published, arguments.rate, arguments.k)

@@ -1,0 +1,103 @@
+"""The numbers of the paper's prose, from a synthetic table of metrics."""
+
+import re
+
+import pytest
+
+from synthetic_metrics import CONFIG, METRICS, PUBLISHED, ROOT
+from wta_sae.errors import UserError
+from wta_sae.presentation import numbers
+
+
+def macros_of(text: str) -> dict[str, str]:
+    return dict(re.findall(r"^\\newcommand\{\\(\w+)\}\{(.*)\}$", text, flags=re.MULTILINE))
+
+
+def test_every_macro_of_the_paper_is_generated():
+    generated = numbers.numbers_tex(CONFIG, METRICS, PUBLISHED)
+    defined = macros_of(generated)
+    main = (ROOT / "paper" / "main.tex").read_text(encoding="utf-8")
+    used = set(re.findall(r"\\([A-Z]\w*)", main)) - set(re.findall(r"\\newcommand\{\\(\w+)\}", main))
+    assert len(used) > 80
+    assert used - set(defined) == set()
+    assert all(name.isalpha() for name in defined)
+    assert len(defined) == generated.count(r"\newcommand")  # no name twice
+
+
+def test_no_number_of_a_run_is_typed_into_the_paper():
+    body = (ROOT / "paper" / "main.tex").read_text(encoding="utf-8").split(r"\begin{document}")[1]
+    body = re.sub(r"\\(cite\w?|ref|label)\{[^}]*\}", "", body)
+    assert re.findall(r"\d+\.\d+|\d{2,}", body) == []
+
+
+def test_numbers_come_from_config_metrics_and_published():
+    macros = macros_of(numbers.numbers_tex(CONFIG, METRICS, PUBLISHED))
+    expected = {
+        "Latents": "2{,}048",
+        "TrainingSteps": "976",
+        "KShare": "1/128",
+        "MatchedRate": "0.0078125",
+        "TableWinners": "20",
+        "TableBudget": "20",
+        "ReleasedLZero": "16",
+        "SharedRateCount": "6",
+        "WtaSaeCount": "6",
+        "LowestRate": r"\ensuremath{10^{-6}}",
+        "WtaPerLatentEvCentred": "0.620",
+        "EvCentredBatchTopkMinusWtaPerLatent": "0.273",
+        "EvCentredPerLatentAgainstReleased": "above",
+        "WtaReleasedKlScorePeakRate": "0.005",
+        "MatchedWtaPerLatentLZero": "16.0",
+        "MedianCosineTrend": "never falls as the rate grows",
+        "PublishedTopkCeScore": "0.971",
+        "PublishedTableWinners": "81",
+        "PublishedReleasedLZero": "64",
+    }
+    assert {name: macros[name] for name in expected} == expected
+    changed = {**CONFIG, "training": {**CONFIG["training"], "latents": 4096}}
+    assert macros_of(numbers.numbers_tex(changed, METRICS, PUBLISHED))["KShare"] == "1/256"
+
+
+def test_numbers_name_the_missing_key():
+    without = {**CONFIG, "training": {key: value for key, value in CONFIG["training"].items() if key != "latents"}}
+    with pytest.raises(UserError, match=r"training\.latents"):
+        numbers.numbers_tex(without, METRICS, PUBLISHED)
+
+
+def test_numbers_of_a_run_that_evaluates_less_are_dashes():
+    core = METRICS[METRICS["metric"].isin(["l0", "explained_variance"])]
+    macros = macros_of(numbers.numbers_tex(CONFIG, core, PUBLISHED))
+    assert macros["WtaDescribedScr"] == macros["CeWithoutSae"] == macros["WtaReleasedKlScorePeakRate"] == "---"
+    assert macros["CeScorePerLatentAgainstReleased"] == "not comparable with"
+
+
+def test_descriptions_follow_the_sources():
+    train, hub = CONFIG["language_model"], {"source": "hub", "hub": {"name": "EleutherAI/pythia-70m_x"}}
+    assert "4 blocks, width 128 and a vocabulary of 4{,}096" in numbers.model_description({"language_model": train})
+    assert r"\texttt{EleutherAI/pythia-70m\_x}" in numbers.model_description({"language_model": hub})
+    local = {"language_model": {"source": "path", "path": "/somewhere/of/mine/gpt"}}
+    assert numbers.model_description(local).endswith(r"\texttt{gpt}")  # no path of this machine in the paper
+    assert r"\texttt{numpy}" in numbers.text_description(CONFIG)
+    assert "user's own" in numbers.text_description({"text": {"source": "files"}})
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "word"),
+    [(0.8, 0.7, "above"), (0.7, 0.8, "below"), (0.70001, 0.7, "equal to"), (None, 0.7, "not comparable with")],
+)
+def test_comparing_word(left, right, word):
+    assert numbers.comparing_word(left, right, 3) == word
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        ([0.1, 0.1, 0.3], "never falls as the rate grows"),
+        ([0.3, 0.2, 0.2], "never rises as the rate grows"),
+        ([0.1, 0.3, 0.2], "rises and falls along the sweep"),
+        ([0.101, 0.102], "stays the same"),
+        ([0.1, None], "was not measured at every rate"),
+    ],
+)
+def test_trend(values, words):
+    assert numbers.trend(values, 2) == words
