@@ -48,14 +48,15 @@ TOKENIZER = "<run>/tokenizer" if config["language_model"]["source"] == "train" e
 
 def training_contexts(packing, prepend_bos):
     """The name of a set of training contexts; the language model's own are `train`."""
-    name = f"train-{packing}" + ("" if prepend_bos else "-without-bos")
-    return "train" if name == "train-concatenated" else name
+    if (packing, prepend_bos) == ("concatenated", True):
+        return "train"
+    return f"train-{packing}" if prepend_bos else f"train-{packing}-without-bos"
 
 
 def cache_name(packing, prepend_bos):
     """The folder of a cache of activations: the run's own, or one that only ablations train on."""
     own = config["activations"]["packing"], config["activations"]["prepend_bos"]
-    return "activations" + ("" if (packing, prepend_bos) == own else f"-{training_contexts(packing, prepend_bos)}")
+    return "activations" if (packing, prepend_bos) == own else f"activations-{training_contexts(packing, prepend_bos)}"
 
 
 PACKINGS = {(spec.packing, spec.prepend_bos) for spec in SAES.values()}
@@ -104,7 +105,7 @@ def sae_flags(wildcards):
 
 def sae_activations(wildcards):
     spec = SAES[wildcards.sae]
-    return "<run>/" + cache_name(spec.packing, spec.prepend_bos)
+    return f"<run>/{cache_name(spec.packing, spec.prepend_bos)}"
 
 
 def inference_rules(wildcards):
