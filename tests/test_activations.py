@@ -5,6 +5,7 @@ import torch
 
 from wta_sae.activations import ActivationCache, cache_activations
 from wta_sae.errors import UserError
+from wta_sae.language_model import LanguageModel
 
 
 @pytest.fixture
@@ -91,6 +92,54 @@ def test_residuals_that_are_not_finite_are_refused_and_leave_nothing(lm, tokens_
     with pytest.raises(UserError, match=r"residual stream at blocks.1.hook_resid_post is not finite near token 0"):
         write(lm, tokens_CL, tmp_path / "activations")
     assert list(tmp_path.iterdir()) == []
+
+
+class Stopped(BaseException):
+    """Stands for what ends a job without its being at fault: SIGTERM's SystemExit, the keyboard."""
+
+
+@pytest.fixture
+def interrupted(lm, tokens_CL, tmp_path, monkeypatch):
+    """A cache whose job was stopped half-way, and the batches that the language model computes from now on."""
+    computed = []
+
+    def count(self, tokens_BL, compute=LanguageModel.residual):
+        if stop and sum(computed) >= 3 * 32 + 10:
+            raise Stopped
+        residual_BLD = compute(self, tokens_BL)
+        computed.append(int(self.valid(tokens_BL).sum()))
+        return residual_BLD
+
+    monkeypatch.setattr(LanguageModel, "residual", count)
+    stop = True
+    with pytest.raises(Stopped):
+        write(lm, tokens_CL, tmp_path / "activations")
+    assert not (tmp_path / "activations").exists()
+    stop = False
+    computed.clear()
+    return computed
+
+
+def test_an_interrupted_cache_goes_on_after_its_last_whole_shard(lm, tokens_CL, tmp_path, interrupted):
+    whole = len(list(tmp_path.glob(".activations.partial/shard-*")))
+    assert 0 < whole < 6
+    write(lm, tokens_CL, tmp_path / "activations")
+    resumed = len(interrupted)
+    write(lm, tokens_CL, tmp_path / "undisturbed")
+    assert resumed == (len(interrupted) - resumed) * (6 - whole) // 6
+    files = sorted(path.name for path in (tmp_path / "undisturbed").iterdir())
+    assert sorted(path.name for path in (tmp_path / "activations").iterdir()) == files
+    for name in files:
+        assert (tmp_path / "activations" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_what_another_seed_left_is_not_used(lm, tokens_CL, tmp_path):
+    write(lm, tokens_CL, tmp_path / "activations", seed=6)
+    write(lm, tokens_CL, tmp_path / "undisturbed", seed=6)
+    for path in (tmp_path / "undisturbed").iterdir():
+        assert (tmp_path / "activations" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_a_flipped_byte_is_refused_by_name(cached):
