@@ -368,3 +368,19 @@ def test_a_run_too_short_for_its_thresholds_is_refused():
 def test_a_budget_beyond_the_batch_or_the_latents_is_refused(variant, most):
     with pytest.raises(UserError, match=rf"k: {most + 1} is not between 1 and {most}, the {variant} SAE's most"):
         trainer(variant, k=most + 1)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_restored_trainer_goes_on_bit_for_bit(variant):
+    undisturbed, first, second = (trainer(variant) for _ in range(3))
+    stream = list(batches(30))
+    for batch_BD in stream:
+        undisturbed.step(batch_BD)
+    for batch_BD in stream[:17]:
+        first.step(batch_BD)
+    second.restore({name: value.clone() for name, value in first.state().items()})
+    for batch_BD in stream[17:]:
+        second.step(batch_BD)
+    assert second.state().keys() == undisturbed.state().keys()
+    for name, value in undisturbed.state().items():
+        assert torch.equal(second.state()[name].nan_to_num(-1.0), value.nan_to_num(-1.0)), name

@@ -174,18 +174,25 @@ class ActivationCache:
         except (TypeError, KeyError, AttributeError) as error:
             raise UserError(f"{self.directory / MANIFEST_FILE}: not a manifest of this version ({error})") from error
 
-    def batches(self, batch_tokens: int, seed: int, epochs: int = 1) -> Iterator[Tensor]:
+    def batches(self, batch_tokens: int, seed: int, epochs: int = 1, skip: int = 0) -> Iterator[Tensor]:
         """Batches (B, D) float32 in a seeded random order: shards shuffled, rows shuffled within each shard.
 
-        Every row comes once an epoch, but for the last floor-division remainder of all epochs together. Memory: one
-        shard and one batch. Raises UserError for a damaged or missing shard.
+        Every row comes once an epoch, but for the last floor-division remainder of all epochs together. skip: batches at the
+        start that are left out; their shards are not read. Memory: one shard and one batch. Raises UserError for a damaged or
+        missing shard.
         """
+        unwanted = skip * batch_tokens
         generator = torch.Generator().manual_seed(seed)
         rest = torch.empty(0, self.manifest.width)
         for _ in range(epochs):
             for index in torch.randperm(len(self.manifest.shards), generator=generator).tolist():
-                rows_ND = self._rows(self.manifest.shards[index])
-                order_N = torch.randperm(len(rows_ND), generator=generator)
+                shard = self.manifest.shards[index]
+                order_N = torch.randperm(shard.rows, generator=generator)
+                if unwanted >= shard.rows:
+                    unwanted -= shard.rows
+                    continue
+                rows_ND = self._rows(shard)
+                order_N, unwanted = order_N[unwanted:], 0
                 for chosen in order_N.split(batch_tokens):
                     rest = torch.cat([rest, rows_ND[chosen].float()])
                     if len(rest) >= batch_tokens:

@@ -7,7 +7,7 @@ dictionary_learning). Activations are trained on divided by their norm factor, a
 and thresholds of the SAE that comes out, so that it acts on raw activations.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -184,6 +184,36 @@ class Trainer:
             batch_value = smallest_F.amin()
         self.threshold = moving_average(self.threshold, batch_value, self.options.threshold_beta)
 
+    def state(self) -> dict[str, Tensor]:
+        """All that a trainer made with the same arguments needs to go on from here."""
+        adam = self.optimiser.state_dict()["state"]
+        return {
+            "steps": torch.tensor(self.steps),
+            "silent_tokens": self.silent_tokens_F,
+            "threshold": self.threshold,
+            "thresholds": self.thresholds_F,
+            **{f"parameter.{index}": parameter for index, parameter in enumerate(self.parameters)},
+            **{f"adam.{index}.{name}": value for index, values in adam.items() for name, value in values.items()},
+        }
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Takes up the `state` of another trainer."""
+        self.steps = int(state["steps"])
+        device = self.b_dec_D.device
+        self.silent_tokens_F, self.threshold, self.thresholds_F = (
+            state[name].to(device) for name in ("silent_tokens", "threshold", "thresholds")
+        )
+        for index, parameter in enumerate(self.parameters):
+            parameter.copy_(state[f"parameter.{index}"])
+        adam = self.optimiser.state_dict()
+        adam["state"] = {
+            index: {name.removeprefix(start): value for name, value in state.items() if name.startswith(start)}
+            for index in range(len(self.parameters))
+            for start in [f"adam.{index}."]
+        }
+        self.optimiser.load_state_dict(adam)
+
     def trained(self, norm_factor: float, rates: tuple[float, ...] = ()) -> tuple[SAE, dict[str, Tensor]]:
         """The SAE on raw activations, read out by its variant's own rule, and the thresholds of every rule.
 
@@ -264,12 +294,23 @@ def moving_average(average: Tensor, value: Tensor, beta: float) -> Tensor:
     return torch.where(value.isfinite(), updated, average)
 
 
-def train(trainer: Trainer, batches: Iterable[Tensor], norm_factor: float, log_every: int) -> list[dict[str, float]]:
+Curve = list[dict[str, float]]
+
+
+def train(
+    trainer: Trainer,
+    batches: Iterable[Tensor],
+    norm_factor: float,
+    log_every: int,
+    curve: Curve | None = None,
+    after_step: Callable[[Curve], None] = lambda _: None,
+) -> Curve:
     """Feeds raw activation batches (B, D) to the trainer; returns the training curve, a row every `log_every` steps.
 
+    curve: what an interrupted job had of it. after_step: is called between two steps with the curve so far.
     Raises UserError where the loss is no longer finite, with the step.
     """
-    curve = []
+    curve = list(curve or [])
     for batch_BD in batches:
         statistics = trainer.step(batch_BD.to(trainer.b_dec_D.device) / norm_factor)
         if trainer.steps % log_every == 0 or trainer.steps == trainer.total_steps:
@@ -277,6 +318,7 @@ def train(trainer: Trainer, batches: Iterable[Tensor], norm_factor: float, log_e
             if not torch.isfinite(statistics.loss):
                 raise UserError(f"training diverged at step {trainer.steps}; lower training.learning_rate")
             curve.append({"step": trainer.steps, **row})
+        after_step(curve)
     return curve
 
 
