@@ -1,4 +1,4 @@
-"""The environments' files agree: pyproject.toml, constraints.txt, envs/*; ./run and benchmarks/peers say what they cannot do."""
+"""The files of the environments agree, ours and the peers'; ./run and benchmarks/peers say what they cannot do."""
 
 import os
 import re
