@@ -31,6 +31,8 @@ STAGES = {
     "table1": "the paper's comparison of SAEs",
     "table-published": "published beside rebuilt numbers",
     "table2": "author contributions",
+    "table-claims": "the paper's conclusions, decided on a run",
+    "reproduction": "what the paper's text and released code differ in, measured, as a report",
     "numbers": "every number in the paper's prose, as LaTeX macros",
     "paper": "the paper's PDF",
 }

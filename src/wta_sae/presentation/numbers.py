@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from wta_sae.errors import UserError
 from wta_sae.files import write_text
 from wta_sae.presentation.latex import MISSING, count, escape, listing, number, rate, shortest
 from wta_sae.presentation.metrics_table import (
@@ -24,6 +23,7 @@ from wta_sae.presentation.metrics_table import (
     winners_by_rate,
     wta_rates,
 )
+from wta_sae.presentation.settings import setting
 from wta_sae.variants import winners_per_latent
 
 FIGURE_ROWS = (("kl_div_score", "KlScore", 2), ("l1", "LOne", 1), ("frac_alive", "Alive", 4))
@@ -50,16 +50,6 @@ def numbers_tex(config: dict[str, Any], metrics: pd.DataFrame, published: dict[s
     lines = ["% Generated: an edit here is lost at the next build."]
     lines += [rf"\newcommand{{\{name}}}{{{text}}}" for name, text in macros.items()]
     return "\n".join(lines) + "\n"
-
-
-def setting(config: dict[str, Any], key: str) -> Any:
-    """The config's value at a dotted key. Raises UserError naming the key where it is missing."""
-    value = config
-    for part in key.split("."):
-        if not isinstance(value, dict) or part not in value:
-            raise UserError(f"config: the key {key!r} is missing; the paper's text needs it")
-        value = value[part]
-    return value
 
 
 def run_macros(config: dict[str, Any]) -> Macros:
