@@ -5,6 +5,8 @@ import math
 MISSING = "---"
 SMALLEST_PLAIN_RATE = 1e-3
 """Rates below it are shown in powers of ten."""
+COLUMN_GAP = "3.5pt"
+"""Half the space between a table's columns."""
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -75,7 +77,7 @@ def table_environment(
         rf"\begin{{{environment}}}[t]",
         r"\centering",
         r"\small",
-        r"\setlength{\tabcolsep}{4.5pt}",
+        rf"\setlength{{\tabcolsep}}{{{COLUMN_GAP}}}",
         rf"\caption{{{caption}}}",
         rf"\label{{{label}}}",
         rf"\begin{{tabular}}{{{columns}}}",
