@@ -6,18 +6,25 @@ p is below 0.03).
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from wta_sae.presentation import markdown
-from wta_sae.presentation.metrics_table import runs_of_shared_saes, spread, value, winners_by_rate
+from wta_sae.presentation.metrics_table import (
+    Readout,
+    readout_spread,
+    readout_value,
+    runs_of_shared_saes,
+    spread,
+    value,
+    winners_by_rate,
+)
 
 NOISE_FACTOR = 2
 
 
-@dataclass(frozen=True)
-class Estimate:
+class Estimate(NamedTuple):
     """A mean over seeds and its standard deviation; None where nothing was measured, or with one seed only."""
 
     mean: float | None
@@ -43,6 +50,11 @@ class Sweep:
 def estimate(metrics: pd.DataFrame, **selection: Any) -> Estimate:
     """What `metrics_table.value` and `metrics_table.spread` say of one selection."""
     return Estimate(value(metrics, **selection), spread(metrics, **selection))
+
+
+def readout_estimate(metrics: pd.DataFrame, readout: Readout, metric: str, rate: float, k: int) -> Estimate:
+    """A table's cell: at the nominal `rate` for WTA, at `k` active latents a token for the baselines."""
+    return Estimate(readout_value(metrics, readout, metric, rate, k), readout_spread(metrics, readout, metric, rate, k))
 
 
 def sweep(metrics: pd.DataFrame, inference: str | None, metric: str) -> Sweep:

@@ -43,6 +43,7 @@ def numbers_tex(config: dict[str, Any], metrics: pd.DataFrame, published: dict[s
     table_rate, k = run.scale.table_rate, run.scale.k
     macros = (
         run_macros(config, run.scale)
+        | training_phrases(config)
         | sweep_macros(run)
         | table_macros(metrics, published, table_rate, k)
         | curve_macros(metrics, published, k)
@@ -89,6 +90,26 @@ def run_macros(config: dict[str, Any], scale: Scale) -> Macros:
         "ReleasedLZero": shortest(winners * scale.latents / scale.context_length, 1),
         "ClassCount": count(len(get("labelled_texts.classes"))),
         "PairCount": count(len(get("labelled_texts.pairs"))),
+    }
+
+
+def training_phrases(config: dict[str, Any]) -> Macros:
+    """What of the training the config can set as the text or as the released code has it, as parts of sentences."""
+    wta, contexts = setting(config, "saes.wta"), setting(config, "activations")
+    gate = {
+        "never": "No threshold gates WTA's training",
+        "early": r"$\theta$ gates WTA's training up to that step",
+        "late": r"$\theta$ gates WTA's training after that step",
+    }
+    return {
+        "GateDescription": gate[wta["gate"]],
+        "BiasFolding": "the biases included"
+        if wta["rescale_encoder_bias"]
+        else "the biases included but for WTA's in the encoder",
+        "ContextDescription": (
+            ("packed contexts" if contexts["packing"] == "concatenated" else "contexts of each document's first tokens")
+            + (" that start with BOS" if contexts["prepend_bos"] else " without BOS")
+        ),
     }
 
 

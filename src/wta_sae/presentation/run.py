@@ -5,11 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from wta_sae.presentation.estimates import Estimate
+from wta_sae.presentation.estimates import Estimate, readout_estimate
 from wta_sae.presentation.metrics_table import (
     Readout,
-    readout_spread,
-    readout_value,
     runs_of_shared_saes,
     value,
     winners_by_rate,
@@ -29,8 +27,7 @@ class Run:
 
     def at_rate(self, readout: Readout, metric: str, nominal: float) -> Estimate:
         """A readout's value, WTA's at a nominal rate and the baselines' at Table 1's k."""
-        arguments = (self.metrics, readout, metric, nominal, self.scale.k)
-        return Estimate(readout_value(*arguments), readout_spread(*arguments))
+        return readout_estimate(self.metrics, readout, metric, nominal, self.scale.k)
 
     def ablated(self, readout: Readout, metric: str, ablation: str | None) -> float | None:
         """A readout's value of Table 1's WTA SAE of the first seed, trained with an ablation; None: of the ordinary one."""
