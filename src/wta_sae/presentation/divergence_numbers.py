@@ -7,7 +7,7 @@ Names: \GateWtaReleasedEvChange is an ablation, a readout and what became of it;
 from wta_sae.presentation.claims import FAILS, NOISE, STANDS, UNKNOWN, paper_claims, tally
 from wta_sae.presentation.estimates import Estimate, change_word, estimate, sweep
 from wta_sae.presentation.gap import gap
-from wta_sae.presentation.latex import MISSING, count, number, shortest
+from wta_sae.presentation.latex import count, number, shortest
 from wta_sae.presentation.markdown import to_latex
 from wta_sae.presentation.metrics_table import READOUTS, WTA_READOUTS, weights_value, winners_by_rate
 from wta_sae.presentation.run import Run
@@ -72,8 +72,7 @@ def gap_macros(run: Run) -> dict[str, str]:
         found = gap(run.scale, run.metrics, metric)
         macros[f"GapReleased{part}"] = to_latex(found.released.text(3))
         macros[f"GapOwn{part}"] = to_latex(found.own.text(3))
-        share = found.readout_share
-        macros[f"ReadoutShare{part}"] = MISSING if share is None else rf"{number(100 * share, 0)}\,\%"
+        macros[f"ReadoutShare{part}"] = rf"{number(found.readout_percent, 0)}\,\%"
         for name, (variant, rule) in MATCHED_OWN.items():
             macros[f"Matched{name}{part}"] = to_latex(_matched(run, variant, rule, metric).text(3))
     macros["MatchedWtaLZero"] = number(_matched(run, *MATCHED_OWN["Wta"], "l0").mean, 1)

@@ -241,8 +241,7 @@ def equal_l0(run: Run) -> str:
     gaps = []
     for metric, label in SCORES:
         found = gap(run.scale, run.metrics, metric)
-        share = MISSING if found.readout_share is None else f"{number(100 * found.readout_share, 0)} %"
-        gaps.append([label, found.released.text(3), found.own.text(3), share])
+        gaps.append([label, found.released.text(3), found.own.text(3), f"{number(found.readout_percent, 0)} %"])
     released = run.at_rate(WTA_READOUTS[1], "l0", run.scale.matched_rate).text(1)
     return f"""WTA and the baselines at equal L0
 

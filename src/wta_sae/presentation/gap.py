@@ -12,12 +12,12 @@ class Gap(NamedTuple):
     """BatchTopK's value, one cut at equal L0, less that of the WTA SAE of the matched rate.
 
     released: WTA read out as released; its L0 is then that of the readout. own: WTA read out by its own cut a latent, at
-    equal L0. readout_share: the part of the first that the second lacks; None where the first is not beyond noise.
+    equal L0. readout_percent: the part of the first that the second lacks; None where the first is not beyond noise.
     """
 
     released: Estimate
     own: Estimate
-    readout_share: float | None
+    readout_percent: float | None
 
 
 def gap(scale: Scale, metrics: pd.DataFrame, metric: str) -> Gap:
@@ -28,7 +28,7 @@ def gap(scale: Scale, metrics: pd.DataFrame, metric: str) -> Gap:
         for rule in ("released", "matched_per_latent")
     )
     told = own.mean is not None and released.mean is not None and beyond_noise(released.mean, released.spread)
-    return Gap(released, own, 1 - own.mean / released.mean if told and released.mean > 0 else None)
+    return Gap(released, own, 100 * (1 - own.mean / released.mean) if told and released.mean > 0 else None)
 
 
 def _difference(high: Estimate, low: Estimate) -> Estimate:

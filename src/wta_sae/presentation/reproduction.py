@@ -77,10 +77,9 @@ def summary(run: Run, decided: list[Claim]) -> str:
     for name, reading in READINGS.items():
         verdicts = tally(decided, name)
         rows.append([reading.label, *(number(verdicts[verdict], 0) for verdict in (STANDS, FAILS, NOISE, UNKNOWN))])
-    shares = []
-    for metric, label in divergences.SCORES:
-        share = gap(run.scale, run.metrics, metric).readout_share
-        shares.append(f"{MISSING if share is None else number(100 * share, 0)} % in {label}")
+    shares = [
+        f"{number(gap(run.scale, run.metrics, metric).readout_percent, 0)} % in {label}" for metric, label in divergences.SCORES
+    ]
     return f"""## In short
 
 How many of the paper's conclusions stand, by how the SAEs are read out (section {len(MEASURED) + 2} has each of them):
