@@ -65,9 +65,10 @@ def introduction(run: Run) -> str:
 The paper's text and its released code differ. Each section says what the one says, what the other does, and what that does to
 the numbers here. `python -m wta_sae reproduction` writes the document: every number, and every word in **bold**, is computed
 from one run. A spread after ± is the standard deviation over the seeds {", ".join(map(str, own.seeds))}; a value without it
-is of one seed. A difference counts where it is more than twice its standard deviation over seeds. EV is explained variance,
-the centred one unless a table says otherwise; CE score is SAEBench's CE loss score. Described, released and per latent are
-three readouts of one trained WTA SAE: by one threshold θ, by the winners of each sequence, by a threshold θ_j a latent.
+is of one seed. All SAEs are evaluated on the same texts, so that the spread is the training's and not that of drawing texts.
+A difference counts where it is more than twice its standard deviation over seeds. EV is explained variance, the centred one
+unless a table says otherwise; CE score is SAEBench's CE loss score. Described, released and per latent are three readouts of
+one trained WTA SAE: by one threshold θ, by the winners of each sequence, by a threshold θ_j a latent.
 
 {sizes}"""
 
@@ -102,7 +103,7 @@ def followed(run: Run) -> str:
             "stream",
             MISSING,
             "the rates of one job saw consecutive, different slices",
-            "every SAE sees the same tokens in the same order",
+            "every SAE of a seed sees the same tokens in the same order",
         ],
         ["input of the encoder", "x", "x - b_dec", "x - b_dec"],
         [
