@@ -33,6 +33,8 @@ STAGES = {
     "table-matched": "the comparison of SAEs at equal L0",
     "table-published": "published beside rebuilt numbers",
     "table2": "author contributions",
+    "table-claims": "the paper's conclusions, decided on a run",
+    "reproduction": "what the paper's text and released code differ in, measured, as a report",
     "numbers": "every number in the paper's prose, as LaTeX macros",
     "paper": "the paper's PDF",
 }
