@@ -17,7 +17,10 @@ from workflow import ROOT, by_hand, planned_jobs, snakemake
 pytestmark = pytest.mark.slow
 
 TINY = ("--configfile", "tests/tiny.yaml")
-ARTIFACTS = ("table1.tex", "table_published.tex", "table2.tex", "numbers.tex", "figure1.pdf", "figure2.pdf", "figure1.png")
+ARTIFACTS = (
+    *("table1.tex", "table_published.tex", "table_matched.tex", "table_claims.tex", "table2.tex", "numbers.tex"),
+    *("figure1.pdf", "figure2.pdf", "figure3.pdf", "figure1.png", "reproduction.md"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -67,18 +70,26 @@ def test_metrics_are_tidy_and_whole(finished):
     assert not metrics["value"].isna().any()
     keys = ["sae", "sparsity_rate", "inference", "metric"]
     assert not metrics.duplicated(keys).any()
-    rules = metrics.dropna(subset=["inference"]).groupby("variant")["inference"].agg(lambda names: sorted(set(names)))
+    rules = metrics.dropna(subset=["inference"]).groupby("variant")["inference"].agg(set)
+    matched = {"matched_topk", "matched_threshold", "matched_per_latent"}
     assert rules.to_dict() == {
-        "batch_topk": ["threshold"],
-        "topk": ["topk"],
-        "wta": ["described", "per_latent", "released"],
+        "batch_topk": {"threshold"} | matched,
+        "topk": {"topk"} | matched,
+        "wta": {"described", "per_latent", "released"} | matched,
     }
+    ablations = metrics[metrics["sae"].str.startswith("wta-k5")].groupby("sae")["ablation"].agg(lambda names: names.iloc[0])
+    assert ablations.dropna().to_dict() == {f"wta-k5-{name}": name for name in ("gate", "encoder_bias", "packing", "all")}
+    seeds = metrics.groupby("seed")["sae"].agg(set)
+    assert seeds[43] == {f"{name}-seed43" for name in ("topk-k4", "batch_topk-k4", "wta-k5", "wta-k8")}
     wta = metrics[metrics["variant"] == "wta"]
     # 1e-6 and 1e-4 of 512 tokens both give one winner: one SAE, a row for each rate.
     assert set(wta.loc[wta["sae"] == "wta-k1", "sparsity_rate"]) == {1e-6, 1e-4}
     wide = metrics.pivot_table(index=["sae", "inference"], columns="metric", values="value")
-    assert not wide[["l0", "l0_budget", "explained_variance", "kl_div_score", "sae_test_accuracy"]].isna().any().any()
-    assert wide.loc[("topk-k4", "topk"), "l0"] == pytest.approx(4, abs=0.01)
+    assert not wide[["l0", "l0_budget", "explained_variance", "kl_div_score"]].isna().any().any()
+    table1 = [("topk-k4", "topk"), ("batch_topk-k4-seed43", "threshold"), ("wta-k5", "described")]
+    assert not wide.loc[table1, ["sae_test_accuracy", "tpp_threshold_20_total_metric", "subspace_cosine"]].isna().any().any()
+    for sae, rule in (("topk-k4", "topk"), ("wta-k8", "matched_topk")):
+        assert wide.loc[(sae, rule), "l0"] == pytest.approx(4, abs=0.01)
     released = wide.xs("released", level="inference")["l0"]
     # Winners per sequence: F / L = 256 / 64 = 4 at every rate, less what BOS and silent latents take.
     assert ((released > 3) & (released <= 4.2)).all()
@@ -108,7 +119,7 @@ def test_touching_the_code_does_nothing_and_editing_it_reruns_just_what_uses_it(
     try:
         file.write_text(before + "\n# edited\n")
         jobs = plan(finished)
-        assert jobs["evaluate_geometry"] == 6
+        assert jobs["evaluate_geometry"] == 16
         assert not {"train_sae", "evaluate_core", "evaluate_probing", "cache_activations", "figure2", "table2"} & set(jobs)
     finally:
         file.write_text(before)
