@@ -45,7 +45,7 @@ def above_threshold(pre: Tensor, threshold: Tensor) -> Tensor:
 
     Source: JumpReLU, paper eq. 2; the inference form of BatchTopK (section 2.4) and of WTA (section 3.1).
     """
-    return pre.masked_fill(pre <= threshold, 0)
+    return pre.clone().gt_(threshold).mul_(pre)  # a mask in floats: masked_fill branches, and takes ten times as long on a CPU
 
 
 def winners_per_sequence(pre_SLF: Tensor, rate: float) -> Tensor:
@@ -56,5 +56,5 @@ def winners_per_sequence(pre_SLF: Tensor, rate: float) -> Tensor:
     definition.
     """
     winners = min(winners_per_latent(rate, pre_SLF.shape[0]), pre_SLF.shape[1])
-    cut_S1F = pre_SLF.topk(winners, dim=1).values[:, -1:]
-    return pre_SLF.masked_fill(pre_SLF < cut_S1F, 0)
+    cut_S1F = pre_SLF.amax(1, keepdim=True) if winners == 1 else pre_SLF.topk(winners, dim=1).values[:, -1:]
+    return pre_SLF.clone().ge_(cut_S1F).mul_(pre_SLF)

@@ -15,10 +15,11 @@ from torch import Tensor
 from torch.linalg import cholesky_ex, eigh, solve_triangular
 
 from wta_sae.language_model import LanguageModel
-from wta_sae.metrics.evaluation import Evaluation, check_saes, check_tokens
+from wta_sae.metrics.evaluation import Evaluation
+from wta_sae.metrics.inputs import check_saes, check_tokens
 from wta_sae.metrics.slices import rows_at_once
 from wta_sae.progress import progress
-from wta_sae.sae import SAE
+from wta_sae.sae import SAE, encode_with_each
 
 DEPENDENT = 1e-10  # of the largest eigenvalue (or squared pivot): a direction below it adds nothing to the span
 
@@ -43,11 +44,10 @@ def evaluate_subspace(
         valid_SL = lm.valid(tokens_SL)
         residual_SLD = lm.residual(tokens_SL)
         tokens += int(valid_SL.sum())
-        for label, sae in saes.items():
-            active_NF = sae.encode(residual_SLD)[valid_SL] > 0
-            x_ND = residual_SLD[valid_SL].double()
-            x_NRD = torch.stack([x_ND, x_ND - sae.b_dec_D.double()], 1)
-            share_NR = explained_share(x_NRD, active_NF, sae.W_dec_FD.double())
+        x_ND = residual_SLD[valid_SL].double()
+        for label, acts_SLF in encode_with_each(saes, residual_SLD):
+            x_NRD = torch.stack([x_ND, x_ND - saes[label].b_dec_D.double()], 1)
+            share_NR = explained_share(x_NRD, (acts_SLF > 0)[valid_SL], saes[label].W_dec_FD.double())
             sums[label] += torch.cat([share_NR.sqrt().sum(0), share_NR.sum(0)])
     names = ("subspace_cosine", "subspace_cosine_centred", "projection_percentage", "projection_percentage_centred")
     return {label: Evaluation(dict(zip(names, (total / tokens).tolist(), strict=True))) for label, total in sums.items()}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from wta_sae.metrics.geometry import encoder_decoder_geometry
 from wta_sae.sae import load_sae
-from wta_sae.stages.evaluation import write_latents, write_results
+from wta_sae.stages.evaluation_results import write_latents, write_results
 
 
 def add_arguments(parser: ArgumentParser) -> None:
