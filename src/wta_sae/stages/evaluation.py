@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from wta_sae.devices import best_device, make_repeatable
+from wta_sae.devices import best_device, keep_freed_memory, make_repeatable
 from wta_sae.errors import UserError
 from wta_sae.files import read_json
 from wta_sae.language_model import LanguageModel, load_language_model
@@ -65,6 +65,7 @@ def add_perturbation_arguments(parser: ArgumentParser) -> None:
 def load_inputs(arguments: Namespace) -> tuple[LanguageModel, dict[str, SAE]]:
     """The language model, and the SAE under each inference rule that was asked for; the SAEs share their weights' tensors."""
     make_repeatable(getattr(arguments, "seed", 0))
+    keep_freed_memory()
     device = best_device()
     lm = load_language_model(arguments.lm, arguments.layer, device)
     first, *others = (load_sae(arguments.sae, rule).to(device) for rule in arguments.inference)
