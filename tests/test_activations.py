@@ -5,6 +5,7 @@ import torch
 
 from wta_sae.activations import ActivationCache, cache_activations
 from wta_sae.errors import UserError
+from wta_sae.language_model import LanguageModel
 
 
 @pytest.fixture
@@ -72,6 +73,23 @@ def test_a_second_epoch_comes_in_another_order_and_only_when_asked_for(cached):
     assert torch.equal(sorted_rows(torch.cat(twice[:10])), sorted_rows(torch.cat(twice[10:])))
 
 
+@pytest.mark.parametrize("skip", [0, 1, 4, 9, 16])
+def test_skipped_batches_leave_the_others_as_they_are(cached, skip):
+    cache, _ = cached
+    everything, rest = (list(cache.batches(20, seed=0, epochs=2, skip=left_out)) for left_out in (0, skip))
+    assert len(rest) == len(everything) - skip
+    assert all(torch.equal(a, b) for a, b in zip(rest, everything[skip:], strict=True))
+
+
+def test_the_shards_of_skipped_batches_are_not_read(cached, monkeypatch):
+    cache, _ = cached
+    read = []
+    rows = ActivationCache._rows
+    monkeypatch.setattr(ActivationCache, "_rows", lambda self, shard: read.append(shard) or rows(self, shard))
+    list(cache.batches(16, seed=0, skip=5))
+    assert 170 - 5 * 16 <= sum(shard.rows for shard in read) < 170 - 5 * 16 + 32
+
+
 def test_bfloat16_halves_the_shards_and_rounds(lm, tokens_CL, tmp_path):
     write(lm, tokens_CL, tmp_path / "full")
     write(lm, tokens_CL, tmp_path / "half", dtype=torch.bfloat16)
@@ -91,6 +109,54 @@ def test_residuals_that_are_not_finite_are_refused_and_leave_nothing(lm, tokens_
     with pytest.raises(UserError, match=r"residual stream at blocks.1.hook_resid_post is not finite near token 0"):
         write(lm, tokens_CL, tmp_path / "activations")
     assert list(tmp_path.iterdir()) == []
+
+
+class Stopped(BaseException):
+    """Stands for what ends a job without its being at fault: SIGTERM's SystemExit, the keyboard."""
+
+
+@pytest.fixture
+def interrupted(lm, tokens_CL, tmp_path, monkeypatch):
+    """A cache whose job was stopped half-way, and the batches that the language model computes from now on."""
+    computed = []
+
+    def count(self, tokens_BL, compute=LanguageModel.residual):
+        if stop and sum(computed) >= 3 * 32 + 10:
+            raise Stopped
+        residual_BLD = compute(self, tokens_BL)
+        computed.append(int(self.valid(tokens_BL).sum()))
+        return residual_BLD
+
+    monkeypatch.setattr(LanguageModel, "residual", count)
+    stop = True
+    with pytest.raises(Stopped):
+        write(lm, tokens_CL, tmp_path / "activations")
+    assert not (tmp_path / "activations").exists()
+    stop = False
+    computed.clear()
+    return computed
+
+
+def test_an_interrupted_cache_goes_on_after_its_last_whole_shard(lm, tokens_CL, tmp_path, interrupted):
+    whole = len(list(tmp_path.glob(".activations.partial/shard-*")))
+    assert 0 < whole < 6
+    write(lm, tokens_CL, tmp_path / "activations")
+    resumed = len(interrupted)
+    write(lm, tokens_CL, tmp_path / "undisturbed")
+    assert resumed == (len(interrupted) - resumed) * (6 - whole) // 6
+    files = sorted(path.name for path in (tmp_path / "undisturbed").iterdir())
+    assert sorted(path.name for path in (tmp_path / "activations").iterdir()) == files
+    for name in files:
+        assert (tmp_path / "activations" / name).read_bytes() == (tmp_path / "undisturbed" / name).read_bytes()
+    assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_what_another_seed_left_is_not_used(lm, tokens_CL, tmp_path):
+    write(lm, tokens_CL, tmp_path / "activations", seed=6)
+    write(lm, tokens_CL, tmp_path / "undisturbed", seed=6)
+    for path in (tmp_path / "undisturbed").iterdir():
+        assert (tmp_path / "activations" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_a_flipped_byte_is_refused_by_name(cached):

@@ -53,6 +53,9 @@ def test_a_calibrated_sae_is_saved_and_read_by_each_matched_rule(sae, tmp_path):
     calibrated = replace(sae, inference="matched_threshold", threshold=thresholds["matched_threshold"])
     save_sae(tmp_path / "sae", calibrated, thresholds, {"variant": "wta", "matched_l0": 1})
     x_BD = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    by_token = load_sae(tmp_path / "sae", "matched_topk")
+    save_sae(tmp_path / "topk", by_token, {}, {"matched_l0": 1})
+    assert load_sae(tmp_path / "topk").encode(x_BD).equal(by_token.encode(x_BD))
     codes = {rule: load_sae(tmp_path / "sae", f"matched_{rule}").encode(x_BD) for rule in ("threshold", "per_latent", "topk")}
     assert {rule: found.tolist() for rule, found in codes.items()} == {
         "threshold": [[0, 0], [3, 4]],

@@ -1,6 +1,7 @@
-"""The environment's files agree: pyproject.toml, constraints.txt, envs/*.yaml; and ./run says what it cannot do."""
+"""The files of the environments agree, ours and the peers'; ./run and benchmarks/peers say what they cannot do."""
 
 import os
+import re
 import shutil
 import subprocess
 import tomllib
@@ -9,8 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
+from wta_sae.sae import SAELENS_VERSION
+
 ROOT = Path(__file__).parents[1]
 PINS = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split())
+PEERS_PINS = dict(line.split("==") for line in (ROOT / "envs/peers.txt").read_text().split())
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
@@ -39,52 +43,59 @@ def test_constraints_are_whole_and_name_no_machine():
     assert not any("+" in version or "/" in version for version in PINS.values())
 
 
-@pytest.fixture
-def checkout(tmp_path):
-    """./run with a Python of its own, which the tests write."""
-    for name in ("run", "constraints.txt", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path)
-    (tmp_path / "bin").mkdir()
-    return tmp_path
+def test_the_peers_are_pinned_beside_the_same_torch():
+    assert PEERS_PINS["sae-lens"] == SAELENS_VERSION
+    assert {"sae-bench", "dictionary-learning"} <= set(PEERS_PINS)
+    assert PEERS_PINS["torch"] == PINS["torch"]  # what differs between theirs and ours is then not torch's doing
+    assert not any("+" in version or "/" in version for version in PEERS_PINS.values())
 
 
-def run(checkout, python, *command):
-    script = checkout / "bin" / "python-for-test"
-    script.write_text("#!/bin/sh\n" + python)
-    script.chmod(0o755)
-    environment = os.environ | {"PYTHON": str(script)}
-    return subprocess.run(
-        [checkout / "run", *command], cwd=checkout, env=environment, capture_output=True, text=True, check=False
-    )
+@pytest.fixture(params=["run", "benchmarks/peers"])
+def script(tmp_path, request):
+    """A script that makes an environment, in a checkout of its own."""
+    for name in ("run", "benchmarks/peers", "envs/in_environment.sh", "envs/peers.txt", "constraints.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path / request.param
 
 
-MAKES_A_VENV = """case "$*" in *venv*)
+def run(script, python, *command):
+    """The finished process of the script, with a Python whose text the test writes."""
+    interpreter = script.with_name("python-for-test")
+    interpreter.write_text("#!/bin/sh\n" + python)
+    interpreter.chmod(0o755)
+    environment = os.environ | {"PYTHON": str(interpreter)}
+    return subprocess.run([script, *command], env=environment, capture_output=True, text=True, check=False)
+
+
+MAKES_A_VENV = """case "$*" in *"-m venv"*)
   mkdir -p "$3/bin"; cp "$0" "$3/bin/python"
   printf '#!/bin/sh\\necho hello "$@"\\n' > "$3/bin/greet"; chmod +x "$3/bin/greet";;
-*pip*) %s;; esac
+*"-m pip"*) %s;; esac
 """
 
 
-def test_run_refuses_an_old_python(checkout):
-    result = run(checkout, 'case "$*" in *--version*) echo Python 3.9.2;; *) exit 1;; esac\n', "pytest")
+def test_an_old_python_is_refused(script, tmp_path):
+    result = run(script, 'case "$*" in *--version*) echo Python 3.9.2;; *) exit 1;; esac\n', "pytest")
     assert result.returncode == 1
-    assert result.stderr == "run: Python 3.9.2 is too old; Python 3.11 or newer is needed: PYTHON=python3.12 ./run ...\n"
-    assert not (checkout / ".venv").exists()
+    line = r"(run|peers): Python 3.9.2 will not do; Python 3.11 or (newer|3.12) is needed: PYTHON=/path/to/python3.12 \S+ ...\n"
+    assert re.fullmatch(line, result.stderr)
+    assert list(tmp_path.glob(".venv*")) == []
 
 
-def test_run_names_a_missing_python(checkout):
+def test_a_missing_python_is_named(script):
     result = subprocess.run(
-        [checkout / "run", "pytest"], env=os.environ | {"PYTHON": "python9"}, capture_output=True, text=True, check=False
+        [script, "pytest"], env=os.environ | {"PYTHON": "python9"}, capture_output=True, text=True, check=False
     )
     assert result.returncode == 1
-    assert result.stderr.startswith("run: 'python9' not found; install Python 3.11 or newer")
+    assert result.stderr.startswith(f"{script.name}: 'python9' not found; install Python 3.11 or")
 
 
-def test_run_retries_an_installation_that_failed_and_keeps_one_that_did_not(checkout):
-    failed = run(checkout, MAKES_A_VENV % "exit 7", "greet", "you")
+def test_an_installation_that_failed_is_tried_again_and_one_that_did_not_is_kept(script):
+    failed = run(script, MAKES_A_VENV % "exit 7", "greet", "you")
     assert failed.returncode == 1
     assert "the installation failed (see above); the next call tries again from the start" in failed.stderr
-    good = run(checkout, MAKES_A_VENV % "touch installed", "greet", "you")
+    good = run(script, MAKES_A_VENV % "exit 0", "greet", "you")
     assert good.stdout == "hello you\n"
-    again = run(checkout, "exit 9\n", "greet", "again")  # needs no Python of the system any more
+    again = run(script, "exit 9\n", "greet", "again")  # needs no Python of the system any more
     assert (again.returncode, again.stdout, again.stderr) == (0, "hello again\n", "")

@@ -2,10 +2,17 @@
 
 import numpy as np
 import pytest
+import torch
 
-from synthetic_metrics import COSINES, METRICS, PUBLISHED, RATES, TABLE_K, synthetic
+from synthetic_metrics import BATCH_TOKENS, COSINES, METRICS, PUBLISHED, RATES, ROOT, TABLE_K, synthetic
+from wta_sae.__main__ import main
 from wta_sae.errors import UserError
-from wta_sae.presentation import figures, metrics_table
+from wta_sae.files import write_json, write_tensors
+from wta_sae.presentation import figure1, figure2, figure3, metrics_table
+from wta_sae.presentation.drawing import save_figure
+from wta_sae.variants import winners_per_latent
+
+WINNERS = [winners_per_latent(rate, BATCH_TOKENS) for rate in RATES]
 
 
 def assert_nothing_is_cut_off(figure) -> None:
@@ -18,28 +25,28 @@ def assert_nothing_is_cut_off(figure) -> None:
 
 
 @pytest.fixture(scope="module")
-def figure2():
-    return figures.draw_figure2(METRICS, PUBLISHED, TABLE_K)
+def core():
+    return figure2.draw_figure2(METRICS, PUBLISHED, TABLE_K)
 
 
-def test_figure2_has_its_panels_lines_and_points(figure2):
-    assert [axes.get_title(loc="left")[:3] for axes in figure2.axes] == ["(a)", "(b)", "(c)", "(d)"]
+def test_figure2_has_its_panels_lines_and_points(core):
+    assert [axes.get_title(loc="left")[:3] for axes in core.axes] == ["(a)", "(b)", "(c)", "(d)"]
     # three rules, two baselines; the published points of all but L1; in (b) the uncentred line as well
-    assert [len(axes.get_lines()) for axes in figure2.axes] == [6, 7, 5, 6]
-    assert all(axes.get_xscale() == "log" for axes in figure2.axes)
-    described = figure2.axes[2].get_lines()[0]
+    assert [len(axes.get_lines()) for axes in core.axes] == [6, 7, 5, 6]
+    assert all(axes.get_xscale() == "log" for axes in core.axes)
+    described = core.axes[2].get_lines()[0]
     assert described.get_xdata().tolist() == sorted(RATES)
     assert described.get_ydata()[-1] == pytest.approx(3 * (60 - 30 * np.log2(102) / 7))
-    assert_nothing_is_cut_off(figure2)
+    assert_nothing_is_cut_off(core)
 
 
 def test_figure2_draws_published_l1_on_the_papers_model_only():
-    figure = figures.draw_figure2(METRICS, PUBLISHED, TABLE_K, same_model=True)
+    figure = figure2.draw_figure2(METRICS, PUBLISHED, TABLE_K, same_model=True)
     assert figure.axes[2].get_lines()[-1].get_ydata().tolist() == [160, 60]
 
 
 def test_figure2_shows_values_far_below_zero():
-    figure = figures.draw_figure2(synthetic(lowest_variance=-300), PUBLISHED, TABLE_K)
+    figure = figure2.draw_figure2(synthetic(lowest_variance=-300), PUBLISHED, TABLE_K)
     axes = figure.axes[1]
     assert axes.get_yscale() == "symlog"
     low, high = axes.get_ylim()
@@ -51,13 +58,13 @@ def test_figure2_shows_values_far_below_zero():
 @pytest.mark.parametrize("missing", ["kl_div_score", "explained_variance_saebench"])
 def test_figure2_names_a_missing_metric(missing):
     with pytest.raises(UserError, match=f"'{missing}'.*missing"):
-        figures.draw_figure2(METRICS[METRICS["metric"] != missing], PUBLISHED, TABLE_K)
+        figure2.draw_figure2(METRICS[METRICS["metric"] != missing], PUBLISHED, TABLE_K)
 
 
 def test_figure1_writes_every_median_and_marks_shared_saes():
-    figure = figures.draw_figure1(COSINES, PUBLISHED, metrics_table.winners_by_rate(METRICS))
+    figure = figure1.draw_figure1(COSINES, PUBLISHED, metrics_table.winners_by_rate(METRICS))
     (axes,) = figure.axes
-    written = [text.get_text() for text in axes.texts if text.get_position()[1] == figures.MEDIANS_AT]
+    written = [text.get_text() for text in axes.texts if text.get_position()[1] == figure1.MEDIANS_AT]
     assert written == [f"{np.median(COSINES[rate]):.2f}" for rate in sorted(RATES)]
     (band,) = axes.patches[:1]
     assert band.get_x() < 0 and 5 < band.get_x() + band.get_width() < 6  # the six lowest rates
@@ -68,15 +75,64 @@ def test_figure1_writes_every_median_and_marks_shared_saes():
 
 def test_figure1_refuses_what_it_cannot_draw():
     with pytest.raises(UserError, match="no encoder-decoder cosines"):
-        figures.draw_figure1({}, PUBLISHED, {})
+        figure1.draw_figure1({}, PUBLISHED, {})
     with pytest.raises(UserError, match="no finite"):
-        figures.draw_figure1({0.01: np.array([np.nan])}, PUBLISHED, {0.01: 1})
+        figure1.draw_figure1({0.01: np.array([np.nan])}, PUBLISHED, {0.01: 1})
 
 
-def test_figures_are_the_same_bytes_twice_and_hold_the_papers_font(figure2, tmp_path):
-    again = figures.draw_figure2(METRICS, PUBLISHED, TABLE_K)
-    for name, figure in (("one", figure2), ("two", again)):
-        figures.save_figure(figure, tmp_path / f"{name}.pdf", tmp_path / f"{name}.png")
+def test_figure3_sets_every_readout_over_the_l0_it_reached():
+    figure = figure3.draw_figure3(METRICS, TABLE_K)
+    assert [axes.get_title(loc="left") for axes in figure.axes] == ["(a) Explained variance, centred", "(b) CE loss score"]
+    described, hollow, released, _, per_latent, _, batch_topk, topk, at_k = figure.axes[0].get_lines()
+    assert described.get_xdata().tolist() == pytest.approx([60 - 30 * np.log2(count) / 7 for count in WINNERS])
+    assert hollow.get_xydata().tolist() == [[60, 0.2]] and hollow.get_markerfacecolor() == "white"
+    assert set(released.get_xdata()) == {16.0} and len(released.get_xdata()) == len(RATES)
+    assert per_latent.get_xydata()[-2].tolist() == pytest.approx([20, 0.25 + 0.6 * np.log2(20) / 7])
+    assert batch_topk.get_xydata() == pytest.approx(np.array([[3.85, 0.78], [15.4, 0.893], [61.6, 0.94]]))
+    assert topk.get_xydata() == pytest.approx(np.array([[4, 0.8], [16, 0.912], [64, 0.95]]))
+    assert at_k.get_xdata() == [TABLE_K, TABLE_K]
+    assert figure.axes[1].get_lines()[-2].get_ydata().tolist() == pytest.approx([0.95, 0.978, 0.9875])
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[1] == "WTA, released: $L_0$ 16.0 at all rates"
+    assert_nothing_is_cut_off(figure)
+
+
+def test_figure3_shows_values_far_below_zero_and_names_what_is_missing():
+    figure = figure3.draw_figure3(synthetic(lowest_variance=-300), TABLE_K)
+    assert [axes.get_yscale() for axes in figure.axes] == ["symlog", "symlog"]
+    assert_nothing_is_cut_off(figure)
+    with pytest.raises(UserError, match=r"no topk SAE in the table; add one under saes\.topk\.k"):
+        figure3.draw_figure3(METRICS[METRICS["variant"] != "topk"], TABLE_K)
+    without = (METRICS["k_per_token"] == 64) & (METRICS["variant"] == "topk") & (METRICS["metric"] == "l0")
+    with pytest.raises(UserError, match="'l0' of topk, k 64, read out by 'topk', is missing"):
+        figure3.draw_figure3(METRICS[~without], TABLE_K)
+
+
+def test_figure3_says_over_which_l0_the_released_rule_ranges():
+    moved = METRICS.copy()
+    row = (moved["sparsity_rate"] == RATES[-1]) & (moved["inference"] == "released") & (moved["metric"] == "l0")
+    moved.loc[row, "value"] = 15.84
+    labels = [text.get_text() for text in figure3.draw_figure3(moved, TABLE_K).legends[0].get_texts()]
+    assert labels[1] == "WTA, released: $L_0$ 15.8 to 16.0 over all rates"
+
+
+def test_figure1_takes_the_first_sae_given_for_a_rate(tmp_path):
+    for name, cosine in (("wta-k20", 0.7), ("wta-k20-seed43", 0.2)):
+        write_json(tmp_path / name / "cfg.json", {"metadata": {"variant": "wta", "k": 20, "rates": [0.01]}})
+        cosines = torch.linspace(cosine - 0.1, cosine + 0.1, 41)
+        write_tensors(tmp_path / f"{name}.safetensors", {"encoder_decoder_cosine_sim": cosines})
+    command = ["figure1", "--published", str(ROOT / "paper" / "published.yaml")]
+    for out, names in (("both", ["wta-k20", "wta-k20-seed43"]), ("first", ["wta-k20"])):
+        command_of = [*command, "--saes", *(str(tmp_path / name) for name in names)]
+        command_of += ["--latents", *(str(tmp_path / f"{name}.safetensors") for name in names)]
+        assert main([*command_of, "--pdf", str(tmp_path / f"{out}.pdf"), "--png", str(tmp_path / f"{out}.png")]) == 0
+    assert (tmp_path / "both.png").read_bytes() == (tmp_path / "first.png").read_bytes()
+
+
+def test_figures_are_the_same_bytes_twice_and_hold_the_papers_font(core, tmp_path):
+    again = figure2.draw_figure2(METRICS, PUBLISHED, TABLE_K)
+    for name, figure in (("one", core), ("two", again)):
+        save_figure(figure, tmp_path / f"{name}.pdf", tmp_path / f"{name}.png")
     first = (tmp_path / "one.pdf").read_bytes()
     assert first == (tmp_path / "two.pdf").read_bytes()
     assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()

@@ -1,11 +1,15 @@
 """The tables of the paper, from a synthetic table of metrics."""
 
 import re
+import shutil
 
 import pytest
 
-from synthetic_metrics import METRICS, PUBLISHED, ROOT, TABLE_K, TABLE_RATE
-from wta_sae.presentation import latex, metrics_table, tables
+from synthetic_metrics import MATCHED_RATE, METRICS, PUBLISHED, ROOT, TABLE_K, TABLE_RATE, synthetic
+from wta_sae.presentation import cells, latex, metrics_table, pdf, tables
+from wta_sae.presentation.estimates import Estimate
+
+needs_latex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is not installed")
 
 
 @pytest.mark.parametrize(
@@ -20,31 +24,74 @@ from wta_sae.presentation import latex, metrics_table, tables
         ([-2.0, -0.5], 1, "higher", [r"\textminus{}2.0", r"\textbf{\textminus{}0.5}"]),
     ],
 )
-def test_bold_best(values, digits, direction, expected):
-    assert tables.bold_best([latex.number(value, digits) for value in values], values, direction) == expected
+def test_the_best_of_one_seed_is_what_reads_best(values, digits, direction, expected):
+    assert cells.bold_best([Estimate(value, None) for value in values], digits, direction) == expected
+
+
+def test_the_best_of_several_seeds_is_what_lies_within_one_joint_deviation():
+    """0.9 with 0.03 against 0.04 elsewhere: the joint deviation is 0.05."""
+    best, near, far = Estimate(0.9, 0.03), Estimate(0.86, 0.04), Estimate(0.84, 0.04)
+    assert cells.bold_best([far, near, best], 2, "higher") == ["0.84", r"\textbf{0.86}", r"\textbf{0.90}"]
+    assert cells.bold_best([Estimate(0.86, 0.0), best], 2, "higher") == ["0.86", r"\textbf{0.90}"]
+    assert cells.bold_best([Estimate(0.88, None), best], 2, "higher") == [r"\textbf{0.88}", r"\textbf{0.90}"]
+
+
+def test_a_cell_has_its_deviation_behind_its_mean():
+    row = cells.row_cells([Estimate(0.9, 0.0123), Estimate(0.8, None), Estimate(None, None)], 2, "none")
+    assert row == [r"0.90\,{\scriptsize\color{black!55}\textpm0.01}", "0.80", "---"]
 
 
 def table_row(text: str, label: str) -> list[str]:
     line = next(line for line in text.splitlines() if f"& {label} &" in line or line.startswith(f"{label} &"))
-    return [cell.strip() for cell in line.removesuffix(r"\\").split("&")]
+    return [plain(cell.strip()) for cell in line.removesuffix(r"\\").split("&")]
+
+
+def plain(cell: str) -> str:
+    """A cell as it reads: 0.90 ± 0.01."""
+    return re.sub(r"\\,\{\\scriptsize\\color\{black!55\}\\textpm(.*?)\}$", r" ± \1", cell)
 
 
 def test_table1_has_each_readout_in_its_column():
     text = tables.table1(METRICS, PUBLISHED, TABLE_RATE, TABLE_K)
-    assert table_row(text, "$L_0$") == ["Sparsity", "$L_0$", "", "41.48", "16.00", "20.00", "15.40", "16.00"]
-    values = ["0.570", "0.465", "0.620", "0.893", r"\textbf{0.912}"]
-    assert table_row(text, "Explained variance (centred)")[-5:] == values
-    assert table_row(text, "Sparse probing accuracy")[-5:] == [r"\textbf{0.931}"] * 5
+    l0 = ["41.48 ± 0.50", "16.00 ± 0.00", "20.00 ± 0.20", "15.40 ± 0.10", "16.00 ± 0.00"]
+    assert table_row(text, "$L_0$") == ["Sparsity", "$L_0$", *l0]
+    values = ["0.570 ± 0.002", "0.465 ± 0.002", "0.620 ± 0.002", "0.893 ± 0.001", r"\textbf{0.912} ± 0.001"]
+    assert table_row(text, r"Explained variance (centred)~$\uparrow$")[-5:] == values
+    assert table_row(text, r"Sparse probing accuracy~$\uparrow$")[-5:] == [r"\textbf{0.931} ± 0.000"] * 5
     assert "20 winners per latent" in text and "without an SAE: 3.70" in text
+    assert "standard deviation over 3 seeds" in text
+
+
+def test_table1_of_one_seed_has_no_deviations():
+    text = tables.table1(synthetic(seeds=(42,)), PUBLISHED, TABLE_RATE, TABLE_K)
+    assert table_row(text, "$L_0$")[-5:] == ["41.48", "16.00", "20.00", "15.40", "16.00"]
+    assert r"\textpm" not in text and "One seed." in text
+
+
+def test_table_matched_compares_the_saes_within_each_rule():
+    text = tables.table_matched(METRICS, MATCHED_RATE, TABLE_K)
+    lines = [line for line in text.splitlines() if line.endswith(r"\\")][1:]
+    body = [[plain(cell.strip()) for cell in line.removesuffix(r"\\").split("&")] for line in lines]
+    assert [row[0] for row in body if row[0]] == list(tables.RULE_WORDS.values())
+    assert [row[1] for row in body] == ["WTA", "BatchTopK", "TopK"] * 3
+    assert [row[2] for row in body] == ["16.00 ± 0.00"] * 3 + ["16.10 ± 0.05"] * 6
+    assert [row[3].split(" ± ")[0] for row in body] == [
+        *("0.810", "0.880", r"\textbf{0.912}"),
+        *("0.700", r"\textbf{0.892}", r"\textbf{0.891}"),  # apart by one seed's deviation each
+        *("0.840", r"\textbf{0.871}", "0.860"),
+    ]
+    assert r"\label{tab:matched}" in text and "0.0078125" in text
+    without = tables.table_matched(METRICS[~METRICS["inference"].eq("matched_topk")], MATCHED_RATE, TABLE_K)
+    assert without.count("---") == 12
 
 
 def test_a_metric_that_was_not_measured_is_an_em_dash():
     fewer = METRICS[~METRICS["metric"].str.startswith(("scr_", "ce_loss_without"))]
     text = tables.table1(fewer, PUBLISHED, TABLE_RATE, TABLE_K)
-    assert table_row(text, "SCR ($n=20$)")[-5:] == ["---"] * 5
+    assert table_row(text, r"SCR ($n=20$)~$\uparrow$")[-5:] == ["---"] * 5
     assert "without an SAE: ---" in text
     at_an_untrained_rate = tables.table1(METRICS, PUBLISHED, 0.3, TABLE_K)
-    assert table_row(at_an_untrained_rate, "$L_0$")[-5:] == ["---", "---", "---", "15.40", "16.00"]
+    assert table_row(at_an_untrained_rate, "$L_0$")[-5:] == ["---", "---", "---", "15.40 ± 0.10", "16.00 ± 0.00"]
 
 
 def test_table_published_sets_printed_beside_rebuilt():
@@ -58,20 +105,40 @@ def test_table_published_sets_printed_beside_rebuilt():
     assert text.count("Explained variance (SAEBench)") == 2  # Table 1's value once, the text's once
 
 
-def test_every_table_row_has_as_many_cells_as_the_table_has_columns():
-    contributions = metrics_table.read_contributions(ROOT / "paper" / "contributions.yaml")
-    for text in (
-        tables.table1(METRICS, PUBLISHED, TABLE_RATE, TABLE_K),
-        tables.table_published(METRICS, PUBLISHED, TABLE_RATE, TABLE_K),
-        tables.table2(contributions),
-    ):
-        specification = re.search(r"\\begin\{tabular\}\{@\{\}(.*)@\{\}\}", text)[1]
-        columns = len(re.sub(r"\{[^}]*\}", "", specification))
-        body = [line for line in text.splitlines() if line.endswith(r"\\")]
-        assert len(body) > 3
-        for line in body:
-            spans = [int(span) for span in re.findall(r"\\multicolumn\{(\d+)\}", line)]
-            assert line.count("&") - line.count(r"\&") + 1 + sum(spans) - len(spans) == columns, line
+def all_tables() -> dict[str, str]:
+    return {
+        "table1": tables.table1(METRICS, PUBLISHED, TABLE_RATE, TABLE_K),
+        "table_matched": tables.table_matched(METRICS, MATCHED_RATE, TABLE_K),
+        "table_published": tables.table_published(METRICS, PUBLISHED, TABLE_RATE, TABLE_K),
+        "table2": tables.table2(metrics_table.read_contributions(ROOT / "paper" / "contributions.yaml")),
+    }
+
+
+@pytest.mark.parametrize("name", all_tables())
+def test_every_table_row_has_as_many_cells_as_the_table_has_columns(name):
+    text = all_tables()[name]
+    specification = re.search(r"\\begin\{tabular\}\{@\{\}(.*)@\{\}\}", text)[1]
+    columns = len(re.sub(r"\{[^}]*\}", "", specification))
+    body = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert len(body) > 3
+    for line in body:
+        spans = [int(span) for span in re.findall(r"\\multicolumn\{(\d+)\}", line)]
+        assert line.count("&") - line.count(r"\&") + 1 + sum(spans) - len(spans) == columns, line
+
+
+@needs_latex
+def test_every_table_is_inside_the_text_width(tmp_path):
+    """LaTeX measures: each tabular in a box, an error where the box is wider than the text."""
+    preamble = (ROOT / "paper" / "main.tex").read_text(encoding="utf-8").split(r"\input{numbers}")[0]
+    boxes = [
+        rf"\setbox0\hbox{{\small\setlength{{\tabcolsep}}{{{latex.COLUMN_GAP}}}{tabular}}}"
+        rf"\ifdim\wd0>\textwidth\errmessage{{{name} is too wide}}\fi"
+        for name, text in all_tables().items()
+        for tabular in re.findall(r"\\begin\{tabular\}.*\\end\{tabular\}", text, flags=re.DOTALL)
+    ]
+    body = "\n".join(["\\begin{document}", *boxes, "Measured.", "\\end{document}", ""])
+    (tmp_path / "widths.tex").write_text(preamble + body, encoding="utf-8")
+    pdf.build_pdf(tmp_path / "widths.tex", [], tmp_path / "widths.pdf")
 
 
 def test_table2_names_every_author_and_escapes():

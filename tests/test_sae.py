@@ -6,7 +6,8 @@ import torch
 
 from wta_sae.errors import UserError
 from wta_sae.files import read_json, write_json
-from wta_sae.sae import SAE, load_sae, save_sae
+from wta_sae.sae import SAE, load_sae, read_metadata, save_sae
+from wta_sae.selection import top_k
 
 WIDTH, LATENTS = 6, 20
 CURVE = pd.DataFrame([{"step": 1, "loss": 0.5}])
@@ -107,7 +108,36 @@ def test_foreign_directories(tmp_path, x_SLD):
     with pytest.raises(UserError, match=r"architecture 'gated' is unknown; use one of: topk, jumprelu, standard"):
         load_sae(tmp_path / "sae")
     write_json(tmp_path / "sae" / "cfg.json", config | {"normalize_activations": "layer_norm"})
-    with pytest.raises(UserError, match="fold its normalisation"):
+    with pytest.raises(UserError, match=r"normalize_activations is 'layer_norm'; only 'none' can be read"):
         load_sae(tmp_path / "sae")
     with pytest.raises(UserError, match=r"cfg.json: no such file"):
         load_sae(tmp_path / "nothing")
+
+
+def test_an_sae_can_be_saved_again_under_another_rule(tmp_path, x_SLD):
+    sae, per_latent_F = random_sae("described"), torch.rand(LATENTS)
+    save_sae(tmp_path / "sae", sae, {"described": sae.threshold, "per_latent": per_latent_F}, {"variant": "wta"}, CURVE)
+    per_latent = load_sae(tmp_path / "sae", "per_latent")
+    save_sae(tmp_path / "again", per_latent, {}, read_metadata(tmp_path / "sae"), CURVE)
+    again = load_sae(tmp_path / "again")
+    assert again.inference == "per_latent"
+    assert torch.equal(again.encode(x_SLD), per_latent.encode(x_SLD))
+
+
+def test_a_released_sae_is_not_saved(tmp_path):
+    with pytest.raises(UserError, match="SAELens' format cannot express the inference rule 'released'"):
+        save_sae(tmp_path / "sae", random_sae("released"), {}, {}, CURVE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_decoder_norms_are_folded_into_the_encoder(tmp_path, x_SLD):
+    """By SAELens' definition: the k largest pre-activations times their decoder norm, decoded by unit rows."""
+    sae = random_sae("topk")
+    save_sae(tmp_path / "sae", sae, {}, {}, CURVE)
+    config = read_json(tmp_path / "sae" / "cfg.json")
+    write_json(tmp_path / "sae" / "cfg.json", config | {"rescale_acts_by_decoder_norm": True})
+    norm_F = sae.W_dec_FD.norm(dim=1)
+    acts_SLF = top_k(sae.pre_activations(x_SLD) * norm_F, sae.k)
+    loaded = load_sae(tmp_path / "sae")
+    torch.testing.assert_close(loaded.encode(x_SLD), acts_SLF)
+    torch.testing.assert_close(loaded.decode(acts_SLF), sae.decode(acts_SLF / norm_F))

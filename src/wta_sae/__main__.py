@@ -29,9 +29,13 @@ STAGES = {
     "record-config": "the configuration of a run, as the workflow resolved it",
     "figure1": "encoder-decoder cosines over the sparsity rate",
     "figure2": "core metrics over the sparsity rate",
+    "figure3": "reconstruction over the L0 reached",
     "table1": "the paper's comparison of SAEs",
+    "table-matched": "the comparison of SAEs at equal L0",
     "table-published": "published beside rebuilt numbers",
     "table2": "author contributions",
+    "table-claims": "the paper's conclusions, decided on a run",
+    "reproduction": "what the paper's text and released code differ in, measured, as a report",
     "numbers": "every number in the paper's prose, as LaTeX macros",
     "paper": "the paper's PDF",
 }

@@ -7,7 +7,8 @@ eos, pad) are left out: their residuals are outliers, and the metrics leave them
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,16 @@ import torch
 from torch import Tensor
 
 from wta_sae.errors import UserError
-from wta_sae.files import file_sha256, read_json, read_tensors, replacing, write_json, write_tensors
+from wta_sae.files import (
+    array_sha256,
+    file_sha256,
+    read_json,
+    read_tensor_metadata,
+    read_tensors,
+    resuming,
+    write_json,
+    write_tensors,
+)
 from wta_sae.language_model import LanguageModel
 from wta_sae.progress import progress_bar
 
@@ -63,44 +73,48 @@ def cache_activations(
 ) -> Manifest:
     """Writes the residuals of the first `rows` valid tokens of the shuffled contexts, or nothing at all where it fails.
 
-    Contexts are taken in a seeded random order; their tokens pass through a pool of two shards' size from which each
-    shard is drawn at random, so that neighbours in the cache come from different documents.
+    Contexts are taken in a seeded random order, each shard's rows are shuffled: neighbours in the cache come from different
+    documents. No shard depends on another, so that an interrupted job goes on after its last whole one. A shard is written
+    while the next one is computed; no more than these two are in memory.
 
     Raises UserError where the contexts hold fewer than `rows` valid tokens, or a residual is not finite.
     """
     if min(rows, shard_rows, batch_contexts) < 1:
         raise UserError("activations: tokens, shard_tokens and batch_contexts must be at least 1")
-    generator = torch.Generator().manual_seed(seed)
-    tokens_CL = tokens_CL[torch.randperm(len(tokens_CL), generator=generator)]
-    available = int(lm.valid(tokens_CL).sum())
+    tokens_CL = tokens_CL[torch.randperm(len(tokens_CL), generator=torch.Generator().manual_seed(seed))]
+    ends_C = lm.valid(tokens_CL).sum(1).cumsum(0)
+    available = int(ends_C[-1]) if len(ends_C) else 0
     if available < rows:
         raise UserError(
             f"activations.tokens: {rows:,} asked for, but the training text gives {available:,}; lower it or add text"
         )
-    squares = 0.0
-    shards: list[Shard] = []
-    with replacing(directory) as temporary, progress_bar("caching activations", rows, "token") as bar:
-        temporary.mkdir()
-        pool: list[Tensor] = []
-        pooled = taken = 0
-        for residual_BD in _valid_residuals(lm, tokens_CL, batch_contexts):
-            residual_BD = residual_BD[: rows - taken]
-            if not torch.isfinite(residual_BD).all():
-                raise UserError(f"{lm.source}: its residual stream at {lm.hook_name} is not finite near token {taken:,}")
-            taken += len(residual_BD)
-            squares += residual_BD.double().square().sum().item()
-            pool.append(residual_BD.to(dtype).cpu())
-            pooled += len(residual_BD)
-            bar.update(len(residual_BD))
-            while pooled >= 2 * shard_rows or (taken == rows and pooled):
-                mixed = torch.cat(pool)
-                mixed = mixed[torch.randperm(pooled, generator=generator)]
-                file = temporary / f"shard-{len(shards):05d}.safetensors"
-                write_tensors(file, {"activations": mixed[:shard_rows]})
-                shards.append(Shard(file.name, min(pooled, shard_rows), file_sha256(file)))
-                pool, pooled = [mixed[shard_rows:]], max(pooled - shard_rows, 0)
-            if taken == rows:
-                break
+    origin = {
+        "model": lm.weights_sha256(),
+        "hook": lm.hook_name,
+        "tokens": array_sha256(tokens_CL.numpy()),
+        "rows": [rows, shard_rows, batch_contexts, seed, str(dtype)],
+    }
+    with (
+        resuming(directory, origin) as temporary,
+        progress_bar("caching activations", rows, "token") as bar,
+        ThreadPoolExecutor(max_workers=1) as writer,
+    ):
+        files = [temporary / f"shard-{index:05d}.safetensors" for index in range(math.ceil(rows / shard_rows))]
+        being_written: Future[None] | None = None
+        for index, file in enumerate(files):
+            start, stop = index * shard_rows, min((index + 1) * shard_rows, rows)
+            if file.exists():
+                bar.update(stop - start)
+                continue
+            shard_ND = _residuals(lm, tokens_CL, ends_C, start, stop, batch_contexts, bar.update)
+            shard_ND = shard_ND[torch.randperm(stop - start, generator=torch.Generator().manual_seed(seed + index))]
+            squares = shard_ND.double().square().sum().item()
+            if being_written is not None:
+                being_written.result()
+            being_written = writer.submit(write_tensors, file, {"activations": shard_ND.to(dtype)}, {"squares": squares})
+        if being_written is not None:
+            being_written.result()
+        squares = sum(read_tensor_metadata(file)["squares"] for file in files)
         manifest = Manifest(
             rows=rows,
             width=lm.width,
@@ -111,15 +125,41 @@ def cache_activations(
             context_size=tokens_CL.shape[1],
             tokens=token_metadata,
             seed=seed,
-            shards=tuple(shards),
+            shards=tuple(
+                Shard(file.name, min(shard_rows, rows - index * shard_rows), file_sha256(file))
+                for index, file in enumerate(files)
+            ),
         )
         write_json(temporary / MANIFEST_FILE, asdict(manifest))
     return manifest
 
 
-def _valid_residuals(lm: LanguageModel, tokens_CL: Tensor, batch_contexts: int) -> Iterator[Tensor]:
-    for batch_BL in tokens_CL.split(batch_contexts):
-        yield lm.residual(batch_BL)[lm.valid(batch_BL)]
+def _residuals(
+    lm: LanguageModel,
+    tokens_CL: Tensor,
+    ends_C: Tensor,
+    start: int,
+    stop: int,
+    batch_contexts: int,
+    report: Callable[[int], Any],
+) -> Tensor:
+    """Rows `start` to `stop` of the valid tokens' residuals, (rows, D) float32 on the CPU.
+
+    ends_C: the number of valid tokens up to each context, that context included. report: is told of rows as they come.
+    """
+    first, last = (int(torch.searchsorted(ends_C, row, right=True)) for row in (start, stop - 1))
+    taken = int(ends_C[first - 1]) if first else 0  # rows before the first context, some of which another shard has
+    shard_ND = torch.empty(stop - start, lm.width)
+    for batch_BL in tokens_CL[first : last + 1].split(batch_contexts):
+        residual_ND = lm.residual(batch_BL)[lm.valid(batch_BL)].cpu()
+        residual_ND = residual_ND[max(start - taken, 0) : stop - taken]
+        at = max(taken, start)
+        if not torch.isfinite(residual_ND).all():
+            raise UserError(f"{lm.source}: its residual stream at {lm.hook_name} is not finite near token {at:,}")
+        shard_ND[at - start : at - start + len(residual_ND)] = residual_ND
+        taken = at + len(residual_ND)
+        report(len(residual_ND))
+    return shard_ND
 
 
 class ActivationCache:
@@ -134,18 +174,25 @@ class ActivationCache:
         except (TypeError, KeyError, AttributeError) as error:
             raise UserError(f"{self.directory / MANIFEST_FILE}: not a manifest of this version ({error})") from error
 
-    def batches(self, batch_tokens: int, seed: int, epochs: int = 1) -> Iterator[Tensor]:
+    def batches(self, batch_tokens: int, seed: int, epochs: int = 1, skip: int = 0) -> Iterator[Tensor]:
         """Batches (B, D) float32 in a seeded random order: shards shuffled, rows shuffled within each shard.
 
-        Every row comes once an epoch, but for the last floor-division remainder of all epochs together. Memory: one
-        shard and one batch. Raises UserError for a damaged or missing shard.
+        Every row comes once an epoch, but for the last floor-division remainder of all epochs together. skip: batches at the
+        start that are left out; their shards are not read. Memory: one shard and one batch. Raises UserError for a damaged or
+        missing shard.
         """
+        unwanted = skip * batch_tokens
         generator = torch.Generator().manual_seed(seed)
         rest = torch.empty(0, self.manifest.width)
         for _ in range(epochs):
             for index in torch.randperm(len(self.manifest.shards), generator=generator).tolist():
-                rows_ND = self._rows(self.manifest.shards[index])
-                order_N = torch.randperm(len(rows_ND), generator=generator)
+                shard = self.manifest.shards[index]
+                order_N = torch.randperm(shard.rows, generator=generator)
+                if unwanted >= shard.rows:
+                    unwanted -= shard.rows
+                    continue
+                rows_ND = self._rows(shard)
+                order_N, unwanted = order_N[unwanted:], 0
                 for chosen in order_N.split(batch_tokens):
                     rest = torch.cat([rest, rows_ND[chosen].float()])
                     if len(rest) >= batch_tokens:

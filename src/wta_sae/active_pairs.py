@@ -51,7 +51,7 @@ def gradients(pairs: ActivePairs, output_gradient_BD: Tensor, centred_BD: Tensor
     output_gradient_BD: of the loss by what `decode` gave; centred_BD: the encoder's input, x - b_dec.
     """
     latents = len(W_dec_FD)
-    order_P = pairs.latents_P.argsort(stable=True)
+    order_P = order_by(pairs.latents_P, latents)
     tokens_P, values_P = pairs.tokens_P[order_P], pairs.values_P[order_P]
     offsets_F = _offsets(pairs.latents_P, latents)
     bags_P = pairs.latents_P[order_P]
@@ -61,6 +61,11 @@ def gradients(pairs: ActivePairs, output_gradient_BD: Tensor, centred_BD: Tensor
         b_enc_F=torch.zeros_like(W_dec_FD[:, 0]).index_add_(0, bags_P, value_gradient_P),
         W_dec_FD=embedding_bag(tokens_P, output_gradient_BD, offsets_F, mode="sum", per_sample_weights=values_P),
     )
+
+
+def order_by(groups_P: Tensor, groups: int) -> Tensor:
+    """The stable order that sorts pairs by their group (latent, or token); 16-bit keys sort several times as fast."""
+    return (groups_P.short() if groups <= 2**15 else groups_P).argsort(stable=True)
 
 
 def smallest(values_P: Tensor, groups_P: Tensor, groups: int) -> Tensor:

@@ -23,22 +23,62 @@ def replacing(path: Path) -> Iterator[Path]:
     Raises UserError where the folder cannot be written.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.name}.partial")  # one name: what a killed job left is cleared by the next
+    temporary = partial_path(path)  # one name: what a killed job left is cleared by the next
+    try:
+        with _writing(path):
+            _remove(temporary)
+            yield temporary
+            _take_the_place(temporary, path)
+    finally:
+        _remove(temporary)
+
+
+@contextmanager
+def resuming(path: Path, origin: Any) -> Iterator[Path]:
+    """As `replacing` for a directory that is made piece by piece: an interrupted job leaves it, and the next one goes on in it.
+
+    origin: what the pieces are made of, as JSON; what was left by a job of another origin is cleared. Each piece has to be
+    written whole or not at all. An error clears everything; only a job that was killed or told to stop leaves its pieces.
+    """
+    path = Path(path)
+    temporary = partial_path(path)
+    try:
+        with _writing(path):
+            label = temporary / "origin.json"
+            if not label.is_file() or read_json(label) != json.loads(json.dumps(origin)):
+                _remove(temporary)
+                temporary.mkdir()
+                write_json(label, origin)
+            yield temporary
+            label.unlink()
+            _take_the_place(temporary, path)
+    except Exception:
+        _remove(temporary)
+        raise
+
+
+def partial_path(path: Path) -> Path:
+    return path.with_name(f".{path.name}.partial")
+
+
+def _take_the_place(temporary: Path, path: Path) -> None:
+    if path.is_dir():
+        _remove(path)
+    temporary.replace(path)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Makes the folder of `path`; says in one line what kept it from being written."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove(temporary)
-        yield temporary
-        if path.is_dir():
-            _remove(path)
-        temporary.replace(path)
+        yield
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
         raise UserError(f"{error.filename or path}: cannot be written ({error.strerror}); make the folder writable") from error
     except OSError as error:
         raise UserError(
             f"{path}: writing failed ({error.strerror or error}); free disk space or choose another folder"
         ) from error
-    finally:
-        _remove(temporary)
 
 
 def _remove(path: Path) -> None:
@@ -79,15 +119,30 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, An
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors of a safetensors file and its metadata. Raises UserError where the file is absent or damaged."""
+    with _safetensors(path) as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+        return tensors, _header(file)
+
+
+def read_tensor_metadata(path: Path) -> dict[str, Any]:
+    """The metadata of a safetensors file alone. Raises UserError as `read_tensors`."""
+    with _safetensors(path) as file:
+        return _header(file)
+
+
+@contextmanager
+def _safetensors(path: Path) -> Iterator[Any]:
     if not Path(path).is_file():
         raise UserError(f"{path}: no such file")
     try:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-            metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items() if _is_json(value)}
+            yield file
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path}: damaged or half-written ({error}); delete it and run again") from error
-    return tensors, metadata
+
+
+def _header(file: Any) -> dict[str, Any]:
+    return {key: json.loads(value) for key, value in (file.metadata() or {}).items() if _is_json(value)}
 
 
 def _is_json(text: str) -> bool:

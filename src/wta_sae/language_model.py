@@ -6,6 +6,7 @@ The residual stream "after block L" is the output of the model's L-th transforme
 (TransformerLens' `blocks.L.hook_resid_post`).
 """
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,6 +73,14 @@ class LanguageModel:
     @property
     def hook_name(self) -> str:
         return f"blocks.{self.layer}.hook_resid_post"
+
+    def weights_sha256(self) -> str:
+        """Digest of the weights: two models with the same one have the same activations."""
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self.model.state_dict().items()):
+            digest.update(name.encode())
+            digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
+        return digest.hexdigest()
 
     def check_context(self, length: int) -> None:
         """Raises UserError where contexts of `length` tokens are longer than the model's."""

@@ -22,12 +22,14 @@ class _WholeLines:
         sys.stderr.flush()
 
 
-def progress_bar(description: str, total: int, unit: str) -> tqdm:
+def progress_bar(description: str, total: int, unit: str, done: int = 0) -> tqdm:
+    """done: what an earlier job has done of it."""
     if sys.stderr.isatty():
-        return tqdm(desc=description, total=total, unit=unit, unit_scale=True, dynamic_ncols=True)
+        return tqdm(desc=description, total=total, unit=unit, initial=done, unit_scale=True, dynamic_ncols=True)
     return tqdm(
         desc=description,
         total=total,
+        initial=done,
         unit=unit,
         unit_scale=True,
         file=_WholeLines(),
@@ -38,9 +40,9 @@ def progress_bar(description: str, total: int, unit: str) -> tqdm:
     )
 
 
-def progress(items: Iterable[T], description: str, total: int, unit: str) -> Iterator[T]:
-    """Yields the items and counts them on a bar."""
-    with progress_bar(description, total, unit) as bar:
+def progress(items: Iterable[T], description: str, total: int, unit: str, done: int = 0) -> Iterator[T]:
+    """Yields the items and counts them on a bar, from `done` on."""
+    with progress_bar(description, total, unit, done) as bar:
         for item in items:
             yield item
             bar.update()

@@ -23,6 +23,7 @@ from wta_sae.selection import above_threshold, top_k, winners_per_sequence
 CONFIG_FILE, WEIGHTS_FILE = "cfg.json", "sae_weights.safetensors"
 THRESHOLDS_FILE, CURVE_FILE = "thresholds.safetensors", "training.csv"
 SAELENS_VERSION = "6.54.12"  # the release whose format this is; SAELens wants to see one of 6.0.0 or later
+NATIVE_RULES = {"topk": "topk", "jumprelu": "threshold", "standard": "relu"}  # by SAELens' architecture
 
 
 @dataclass(frozen=True)
@@ -108,11 +109,15 @@ def save_sae(
     thresholds: inference rule -> scalar or (F). SAELens' format has room for one of them: that of `sae.inference`.
     metadata: what trained the SAE; keys as in SAELens where it has them (model_name, hook_name, ...).
     curve: the training curve, a row a logged step, where the SAE comes from training.
+    Raises UserError for the rule `released`: what depends on the batch has no form there.
     """
+    if sae.inference == "released":
+        raise UserError(f"{directory}: SAELens' format cannot express the inference rule 'released'; save another of its rules")
+    architectures = {rule: architecture for architecture, rule in NATIVE_RULES.items()} | {"matched_topk": "topk"}
     width, latents = sae.W_enc_DF.shape
     weights = {"W_enc": sae.W_enc_DF, "b_enc": sae.b_enc_F, "W_dec": sae.W_dec_FD, "b_dec": sae.b_dec_D}
     config = {
-        "architecture": "topk" if sae.inference == "topk" else "jumprelu",
+        "architecture": architectures.get(sae.inference, "jumprelu"),
         "d_in": width,
         "d_sae": latents,
         "dtype": "float32",
@@ -120,11 +125,11 @@ def save_sae(
         "apply_b_dec_to_input": sae.subtract_b_dec,
         "normalize_activations": "none",
         "reshape_activations": "none",
-        "metadata": {"sae_lens_version": SAELENS_VERSION, "inference": sae.inference, **metadata},
+        "metadata": {**metadata, "sae_lens_version": SAELENS_VERSION, "inference": sae.inference},
     }
-    if sae.inference == "topk":
+    if config["architecture"] == "topk":
         config |= {"k": sae.k, "rescale_acts_by_decoder_norm": False}
-    else:
+    elif config["architecture"] == "jumprelu":
         weights["threshold"] = sae.threshold.expand(latents)
     with replacing(directory) as temporary:
         write_json(temporary / CONFIG_FILE, config)
@@ -151,22 +156,23 @@ def load_sae(directory: Path, inference: str | None = None) -> SAE:
     """
     directory = Path(directory)
     config = read_json(directory / CONFIG_FILE)
-    weights, _ = read_tensors(directory / WEIGHTS_FILE)
-    native = {"topk": "topk", "jumprelu": "threshold", "standard": "relu"}
-    wanted = {"W_enc", "b_enc", "W_dec", "b_dec"} | ({"threshold"} if config.get("architecture") == "jumprelu" else set())
+    architecture = config.get("architecture")
+    if architecture not in NATIVE_RULES:
+        supported = ", ".join(NATIVE_RULES)
+        raise UserError(f"{directory / CONFIG_FILE}: architecture {architecture!r} is unknown; use one of: {supported}")
+    for key in ("normalize_activations", "reshape_activations"):
+        if config.get(key, "none") != "none":
+            raise UserError(f"{directory / CONFIG_FILE}: {key} is {config[key]!r}; only 'none' can be read")
+    if architecture == "topk" and "k" not in config:
+        raise UserError(f"{directory / CONFIG_FILE}: a topk SAE, but the key 'k' is missing")
+    weights = {name: tensor.float() for name, tensor in read_tensors(directory / WEIGHTS_FILE)[0].items()}
+    wanted = {"W_enc", "b_enc", "W_dec", "b_dec"} | ({"threshold"} if architecture == "jumprelu" else set())
     if missing := sorted(wanted - set(weights)):
         raise UserError(f"{directory / WEIGHTS_FILE}: lacks {', '.join(missing)}")
-    if config.get("architecture") == "topk" and "k" not in config:
-        raise UserError(f"{directory / CONFIG_FILE}: a topk SAE, but the key 'k' is missing")
-    weights = {name: tensor.float() for name, tensor in weights.items()}
-    architecture = config.get("architecture")
-    if architecture not in native:
-        supported = ", ".join(native)
-        raise UserError(f"{directory / CONFIG_FILE}: architecture {architecture!r} is unknown; use one of: {supported}")
-    if config.get("normalize_activations", "none") != "none" or config.get("rescale_acts_by_decoder_norm", False):
-        raise UserError(f"{directory / CONFIG_FILE}: fold its normalisation and decoder norms into the weights first")
+    if architecture == "topk" and config.get("rescale_acts_by_decoder_norm", False):
+        weights |= _with_unit_decoder_rows(weights["W_enc"], weights["b_enc"], weights["W_dec"])
     metadata = config.get("metadata", {})
-    own_rule = metadata.get("inference", native[architecture])
+    own_rule = metadata.get("inference", NATIVE_RULES[architecture])
     thresholds = {own_rule: weights["threshold"]} if "threshold" in weights else {}
     if (directory / THRESHOLDS_FILE).exists():
         thresholds |= read_tensors(directory / THRESHOLDS_FILE)[0]
@@ -187,3 +193,9 @@ def load_sae(directory: Path, inference: str | None = None) -> SAE:
         rate=max(rates) if rates else None,  # rates with the same winners in training have them in smaller batches too
         subtract_b_dec=config.get("apply_b_dec_to_input", True),
     )
+
+
+def _with_unit_decoder_rows(W_enc_DF: Tensor, b_enc_F: Tensor, W_dec_FD: Tensor) -> dict[str, Tensor]:
+    """The weights that do without SAELens' rescale_acts_by_decoder_norm: the norms move from the decoder to the encoder."""
+    norm_F = W_dec_FD.norm(dim=1)
+    return {"W_enc": W_enc_DF * norm_F, "b_enc": b_enc_F * norm_F, "W_dec": torch.nn.functional.normalize(W_dec_FD, dim=1)}

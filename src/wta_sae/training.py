@@ -7,16 +7,16 @@ dictionary_learning). Activations are trained on divided by their norm factor, a
 and thresholds of the SAE that comes out, so that it acts on raw activations.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from wta_sae import selection
-from wta_sae.active_pairs import ActivePairs, PairGradients, active_pairs, decode, gradients, smallest
+from wta_sae.active_pairs import ActivePairs, PairGradients, decode, gradients, smallest
 from wta_sae.errors import UserError
+from wta_sae.fast_selection import pre_activation_buffer, select_pairs
 from wta_sae.sae import SAE
 from wta_sae.variants import variant_named
 
@@ -100,7 +100,6 @@ class Trainer:
             switch = "gate" if gate != "never" else "rescale_encoder_bias"
             raise UserError(f"{switch}: only a WTA SAE can be trained so, not {variant}; leave it at its default")
         self.gate, self.rescale_encoder_bias = gate, rescale_encoder_bias
-        self.select = getattr(selection, self.variant.selection)
         generator = torch.Generator().manual_seed(seed)
         # The directions of torch's default linear layer; only they survive the normalisation.
         W_dec_FD = torch.empty(options.latents, width).uniform_(-1, 1, generator=generator)
@@ -112,6 +111,8 @@ class Trainer:
         self.optimiser = torch.optim.Adam(
             self.parameters, lr=options.learning_rate, betas=ADAM_BETAS, eps=ADAM_EPSILON, fused=True
         )
+        # One buffer for all steps: fresh memory of this size costs more than it takes to fill it.
+        self.pre_BF = pre_activation_buffer(self.variant.selection, options.batch_tokens, options.latents, device)
         self.steps = 0
         self.silent_tokens_F = torch.zeros(options.latents, dtype=torch.long, device=device)
         self.threshold = torch.tensor(torch.nan, device=device)  # NaN: not set yet
@@ -119,15 +120,15 @@ class Trainer:
 
     @torch.no_grad()
     def step(self, x_BD: Tensor) -> StepStatistics:
-        """One optimisation step on normalised activations (B, D)."""
+        """One optimisation step on normalised activations (B, D), B being `options.batch_tokens`."""
         tokens = len(x_BD)
         if self.steps == 0:
             self.b_dec_D.copy_(geometric_median(x_BD))
         centred_BD = x_BD - self.b_dec_D
-        pre_BF = torch.addmm(self.b_enc_F, centred_BD, self.W_enc_FD.T).relu_()
+        pre_BF = torch.addmm(self.b_enc_F, centred_BD, self.W_enc_FD.T, out=self.pre_BF)
         if self._gate_is_on():
-            pre_BF = selection.above_threshold(pre_BF, self.threshold)  # keeps all where the threshold is not set yet
-        pairs = active_pairs(self.select(pre_BF, self.k))
+            pre_BF.masked_fill_(pre_BF <= self.threshold, 0)  # keeps all where the threshold is not set yet
+        pairs = select_pairs(self.variant.selection, pre_BF, self.k)
         error_BD = centred_BD - decode(pairs, self.W_dec_FD, tokens)
         squared_error = loss = error_BD.square().sum() / tokens
         output_gradient_BD = error_BD * (-2 / tokens)
@@ -183,6 +184,36 @@ class Trainer:
             batch_value = smallest_F.amin()
         self.threshold = moving_average(self.threshold, batch_value, self.options.threshold_beta)
 
+    def state(self) -> dict[str, Tensor]:
+        """All that a trainer made with the same arguments needs to go on from here."""
+        adam = self.optimiser.state_dict()["state"]
+        return {
+            "steps": torch.tensor(self.steps),
+            "silent_tokens": self.silent_tokens_F,
+            "threshold": self.threshold,
+            "thresholds": self.thresholds_F,
+            **{f"parameter.{index}": parameter for index, parameter in enumerate(self.parameters)},
+            **{f"adam.{index}.{name}": value for index, values in adam.items() for name, value in values.items()},
+        }
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Takes up the `state` of another trainer."""
+        self.steps = int(state["steps"])
+        device = self.b_dec_D.device
+        self.silent_tokens_F, self.threshold, self.thresholds_F = (
+            state[name].to(device) for name in ("silent_tokens", "threshold", "thresholds")
+        )
+        for index, parameter in enumerate(self.parameters):
+            parameter.copy_(state[f"parameter.{index}"])
+        adam = self.optimiser.state_dict()
+        adam["state"] = {
+            index: {name.removeprefix(start): value for name, value in state.items() if name.startswith(start)}
+            for index in range(len(self.parameters))
+            for start in [f"adam.{index}."]
+        }
+        self.optimiser.load_state_dict(adam)
+
     def trained(self, norm_factor: float, rates: tuple[float, ...] = ()) -> tuple[SAE, dict[str, Tensor]]:
         """The SAE on raw activations, read out by its variant's own rule, and the thresholds of every rule.
 
@@ -226,7 +257,7 @@ def auxiliary_loss(error_BD: Tensor, pre_BF: Tensor, W_dec_FD: Tensor, dead_F: T
     """
     tokens, width = error_BD.shape
     dead_K = dead_F.nonzero()[:, 0]
-    chosen = active_pairs(selection.top_k(pre_BF[:, dead_K], min(width // 2, len(dead_K))))
+    chosen = select_pairs("top_k", pre_BF[:, dead_K], min(width // 2, len(dead_K)))
     pairs = chosen._replace(latents_P=dead_K[chosen.latents_P])
     left_over_BD = error_BD - decode(pairs, W_dec_FD, tokens)
     share = (1 / (error_BD - error_BD.mean(0)).square().sum()).nan_to_num(posinf=0.0)
@@ -263,12 +294,23 @@ def moving_average(average: Tensor, value: Tensor, beta: float) -> Tensor:
     return torch.where(value.isfinite(), updated, average)
 
 
-def train(trainer: Trainer, batches: Iterable[Tensor], norm_factor: float, log_every: int) -> list[dict[str, float]]:
+Curve = list[dict[str, float]]
+
+
+def train(
+    trainer: Trainer,
+    batches: Iterable[Tensor],
+    norm_factor: float,
+    log_every: int,
+    curve: Curve | None = None,
+    after_step: Callable[[Curve], None] = lambda _: None,
+) -> Curve:
     """Feeds raw activation batches (B, D) to the trainer; returns the training curve, a row every `log_every` steps.
 
+    curve: what an interrupted job had of it. after_step: is called between two steps with the curve so far.
     Raises UserError where the loss is no longer finite, with the step.
     """
-    curve = []
+    curve = list(curve or [])
     for batch_BD in batches:
         statistics = trainer.step(batch_BD.to(trainer.b_dec_D.device) / norm_factor)
         if trainer.steps % log_every == 0 or trainer.steps == trainer.total_steps:
@@ -276,6 +318,7 @@ def train(trainer: Trainer, batches: Iterable[Tensor], norm_factor: float, log_e
             if not torch.isfinite(statistics.loss):
                 raise UserError(f"training diverged at step {trainer.steps}; lower training.learning_rate")
             curve.append({"step": trainer.steps, **row})
+        after_step(curve)
     return curve
 
 

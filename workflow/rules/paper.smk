@@ -62,6 +62,29 @@ rule figure2:
         " {params.same_model} --pdf {output.pdf} --png {output.png} > {log} 2>&1"
 
 
+rule figure3:
+    input:
+        metrics="<run>/figure3.csv",
+        code=source_files("figure3"),
+    output:
+        pdf="results/figure3.pdf",
+        png="results/figure3.png",
+    log:
+        "<run>/logs/figure3.log",
+    benchmark:
+        "<run>/benchmarks/figure3.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        k=config["paper"]["table1_k"],
+    shell:
+        "python -m wta_sae figure3 --metrics {input.metrics} --k {params.k} --pdf {output.pdf} --png {output.png}"
+        " > {log} 2>&1"
+
+
 rule table1:
     input:
         metrics="<run>/table1.csv",
@@ -84,6 +107,29 @@ rule table1:
     shell:
         "python -m wta_sae table1 --metrics {input.metrics} --published {input.published} --rate {params.rate} --k {params.k}"
         " --out {output} > {log} 2>&1"
+
+
+rule table_matched:
+    input:
+        metrics="<run>/table_matched.csv",
+        code=source_files("table-matched"),
+    output:
+        "results/table_matched.tex",
+    log:
+        "<run>/logs/table_matched.log",
+    benchmark:
+        "<run>/benchmarks/table_matched.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        rate=config["paper"]["table1_k"] / config["training"]["latents"],
+        k=config["paper"]["table1_k"],
+    shell:
+        "python -m wta_sae table-matched --metrics {input.metrics} --rate {params.rate} --k {params.k} --out {output}"
+        " > {log} 2>&1"
 
 
 rule table_published:
@@ -155,10 +201,13 @@ rule paper:
     input:
         "results/numbers.tex",
         "results/table1.tex",
+        "results/table_matched.tex",
         "results/table_published.tex",
         "results/table2.tex",
+        "results/table_claims.tex",
         "results/figure1.pdf",
         "results/figure2.pdf",
+        "results/figure3.pdf",
         bibliography="paper/references.bib",
         main="paper/main.tex",
         code=source_files("paper"),

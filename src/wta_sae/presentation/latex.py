@@ -5,6 +5,8 @@ import math
 MISSING = "---"
 SMALLEST_PLAIN_RATE = 1e-3
 """Rates below it are shown in powers of ten."""
+COLUMN_GAP = "3.5pt"
+"""Half the space between a table's columns."""
 
 _SPECIAL = {
     "\\": r"\textbackslash{}",
@@ -72,10 +74,10 @@ def table_environment(
     r"""A complete table, ready for \input; booktabs is needed. columns: of tabular; head and body: rows, ends included."""
     lines = [
         "% Generated: an edit here is lost at the next build.",
-        rf"\begin{{{environment}}}[t]",
+        rf"\begin{{{environment}}}[tp]",
         r"\centering",
         r"\small",
-        r"\setlength{\tabcolsep}{4.5pt}",
+        rf"\setlength{{\tabcolsep}}{{{COLUMN_GAP}}}",
         rf"\caption{{{caption}}}",
         rf"\label{{{label}}}",
         rf"\begin{{tabular}}{{{columns}}}",

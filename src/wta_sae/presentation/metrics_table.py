@@ -27,7 +27,7 @@ class Readout:
     published: str
 
 
-WTA_READOUTS = (
+WTA_READOUTS = WTA_DESCRIBED, WTA_RELEASED, WTA_PER_LATENT = (
     Readout("wta", "described", "described", "WtaDescribed", "wta"),
     Readout("wta", "released", "released", "WtaReleased", "wta"),
     Readout("wta", "per_latent", "per latent", "WtaPerLatent", "wta"),
@@ -71,7 +71,7 @@ def read_metrics(path: Path) -> pd.DataFrame:
 def read_published(path: Path) -> dict[str, Any]:
     """The paper's numbers (`paper/published.yaml`). Raises UserError where the file is absent, not YAML, or lacks a section."""
     published = _read_yaml(path)
-    for section in ("setup", "rows", "figure1", "figure2"):
+    for section in ("setup", "rows", "figure1", "figure2", "claims"):
         if section not in published:
             raise UserError(f"{path}: lacks the section {section!r}")
     return published
@@ -150,21 +150,25 @@ def _is(column: pd.Series, name: str | None) -> pd.Series:
 
 def readout_value(metrics: pd.DataFrame, readout: Readout, metric: str, rate: float, k: int) -> float | None:
     """`value` of a table's column: at the nominal `rate` for WTA, at `k` active latents a token for the baselines."""
-    return value(metrics, inference=readout.inference, metric=metric, **_budget(readout, rate, k))
+    return value(metrics, inference=readout.inference, metric=metric, **_sae(readout, rate, k))
 
 
 def readout_spread(metrics: pd.DataFrame, readout: Readout, metric: str, rate: float, k: int) -> float | None:
     """`spread` of what `readout_value` averages."""
-    return spread(metrics, inference=readout.inference, metric=metric, **_budget(readout, rate, k))
+    return spread(metrics, inference=readout.inference, metric=metric, **_sae(readout, rate, k))
 
 
 def weights_value(metrics: pd.DataFrame, readout: Readout, metric: str, rate: float, k: int) -> float | None:
     """`readout_value` of a number of the weights, which is the same under every inference rule."""
-    return value(metrics, inference=None, metric=metric, **_budget(readout, rate, k))
+    return value(metrics, inference=None, metric=metric, **_sae(readout, rate, k))
 
 
-def _budget(readout: Readout, rate: float, k: int) -> dict[str, Any]:
-    return {"variant": readout.variant} | ({"sparsity_rate": rate} if readout.variant == "wta" else {"k": k})
+def _sae(readout: Readout, rate: float, k: int) -> dict[str, Any]:
+    return _sae_of_budget(readout, rate if readout.variant == "wta" else k)
+
+
+def _sae_of_budget(readout: Readout, budget: float) -> dict[str, Any]:
+    return {"variant": readout.variant, "sparsity_rate" if readout.variant == "wta" else "k": budget}
 
 
 def wta_rates(metrics: pd.DataFrame) -> list[float]:
@@ -173,6 +177,14 @@ def wta_rates(metrics: pd.DataFrame) -> list[float]:
     if not rates:
         raise UserError("metrics: no WTA SAE in the table; add one under saes.wta.rates")
     return rates
+
+
+def baseline_ks(metrics: pd.DataFrame, variant: str) -> list[int]:
+    """A baseline's active latents a token in rising order. Raises UserError where the table holds no SAE of that variant."""
+    ks = sorted(int(k) for k in metrics.loc[metrics["variant"] == variant, "k_per_token"].dropna().unique())
+    if not ks:
+        raise UserError(f"metrics: no {variant} SAE in the table; add one under saes.{variant}.k")
+    return ks
 
 
 def winners_by_rate(metrics: pd.DataFrame) -> dict[float, int]:
@@ -194,11 +206,24 @@ def runs_of_shared_saes(winners: dict[float, int]) -> Iterator[list[float]]:
         yield group
 
 
-def curve(metrics: pd.DataFrame, inference: str, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """WTA's `metric` over its rates, read out by `inference`. Raises UserError, naming the metric, where a value is missing."""
-    rates = wta_rates(metrics)
-    values = [value(metrics, variant="wta", inference=inference, metric=metric, sparsity_rate=rate) for rate in rates]
-    for rate, found in zip(rates, values, strict=True):
-        if found is None:
-            raise UserError(f"metrics: {metric!r} of WTA at rate {rate:g}, read out by {inference!r}, is missing; evaluate it")
-    return np.array(rates), np.array(values, dtype=float)
+def required_value(metrics: pd.DataFrame, readout: Readout, metric: str, budget: float) -> float:
+    """A number that a figure cannot do without. budget: WTA's nominal rate, or the baseline's active latents a token.
+
+    Raises UserError, naming the metric and the SAE, where the run did not measure it.
+    """
+    found = value(metrics, inference=readout.inference, metric=metric, **_sae_of_budget(readout, budget))
+    if found is None:
+        name = f"rate {budget:g}" if readout.variant == "wta" else f"k {budget:g}"
+        raise UserError(
+            f"metrics: {metric!r} of {readout.variant}, {name}, read out by {readout.inference!r}, is missing; evaluate it"
+        )
+    return found
+
+
+def curve(metrics: pd.DataFrame, readout: Readout, metric: str) -> tuple[np.ndarray, np.ndarray]:
+    """The budgets in rising order, WTA's nominal rates or the baseline's active latents a token, and `metric` at each.
+
+    Raises UserError, naming what is missing: a value, or every SAE of that variant.
+    """
+    budgets = wta_rates(metrics) if readout.variant == "wta" else baseline_ks(metrics, readout.variant)
+    return np.array(budgets), np.array([required_value(metrics, readout, metric, budget) for budget in budgets])

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import matplotlib as mpl
 import seaborn as sns
 
-"""Inches, of one of the paper's two columns."""
 TEXT_WIDTH = 6.875
 """Inches, of both columns with the gap between them (`paper/main.tex` sets the same)."""
 
@@ -36,8 +35,8 @@ LOOKS = {
     ("wta", "described"): Look("WTA, described", "#0072B2", "o", "-", width=2.0, size=5.0),
     ("wta", "released"): Look("WTA, released", "#D55E00", "s", "-", width=1.4, size=3.8),
     ("wta", "per_latent"): Look("WTA, per latent", "#009E73", "^", "-", width=0.9, size=3.4),
-    ("batch_topk", "threshold"): Look("BatchTopK", "#AA4499", "", (0, (4, 1.6))),
-    ("topk", "topk"): Look("TopK", "#555555", "", (0, (1, 1.2))),
+    ("batch_topk", "threshold"): Look("BatchTopK", "#AA4499", "v", (0, (4, 1.6)), size=4.2),
+    ("topk", "topk"): Look("TopK", "#555555", "D", (0, (1, 1.2)), size=3.4),
 }
 RELEASED_UNCENTRED = Look("WTA, released, not centred (b)", "#D55E00", "", (0, (1, 1)), width=0.9)
 PUBLISHED = Look("WTA, published (b: not centred)", "#000000", "D", "", size=4.6)

@@ -1,11 +1,11 @@
-"""Draws Figure 1: the distribution of encoder-decoder cosines at each sparsity rate."""
+"""Draws Figure 1: the distribution of encoder-decoder cosines at each sparsity rate, of the first SAE given for it."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from wta_sae.errors import UserError
 from wta_sae.files import read_tensors
-from wta_sae.presentation.figures import write_figure1
+from wta_sae.presentation.figure1 import write_figure1
 from wta_sae.presentation.metrics_table import read_published
 from wta_sae.sae import read_metadata
 
@@ -13,7 +13,9 @@ COSINE = "encoder_decoder_cosine_sim"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--saes", type=Path, nargs="+", required=True, help="directories of the WTA SAEs")
+    parser.add_argument(
+        "--saes", type=Path, nargs="+", required=True, help="directories of WTA SAEs; the first of a rate is drawn"
+    )
     parser.add_argument("--latents", type=Path, nargs="+", required=True, help="their evaluate-geometry safetensors")
     parser.add_argument("--published", type=Path, required=True, help="the paper's numbers")
     parser.add_argument("--pdf", type=Path, required=True)
@@ -31,6 +33,6 @@ def run(arguments: Namespace) -> None:
         if COSINE not in tensors:
             raise UserError(f"{latents}: holds no {COSINE}; give what `evaluate geometry` wrote")
         for rate in metadata["rates"]:
-            cosines_by_rate[rate] = tensors[COSINE].numpy()
+            cosines_by_rate.setdefault(rate, tensors[COSINE].numpy())
             winners[rate] = metadata["k"]
     write_figure1(arguments.pdf, arguments.png, cosines_by_rate, read_published(arguments.published), winners)

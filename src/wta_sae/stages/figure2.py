@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.presentation.figures import write_figure2
+from wta_sae.presentation.figure2 import write_figure2
 from wta_sae.presentation.metrics_table import read_metrics, read_published
 
 

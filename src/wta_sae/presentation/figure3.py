@@ -1,0 +1,73 @@
+"""Figure 3: how well each readout reconstructs, against the L0 that it reaches. The paper has no such figure."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from wta_sae.presentation.drawing import save_figure, scale_scores, stroke, tick_decades
+from wta_sae.presentation.metrics_table import READOUTS, WTA_READOUTS, WTA_RELEASED, Readout, curve
+from wta_sae.presentation.style import INK, LOOKS, TEXT_WIDTH, paper_style
+
+PANELS = (
+    ("explained_variance", "(a) Explained variance, centred"),
+    ("ce_loss_score", "(b) CE loss score"),
+)
+AT_K = {"color": INK, "linewidth": 0.6}
+LOWEST_RATE = {"markerfacecolor": "white", "markeredgewidth": 1.0}
+
+
+def draw_figure3(metrics: pd.DataFrame, k: int) -> Figure:
+    """Explained variance and CE loss score against L0, both as measured: SAEs are comparable where they stand above each other.
+
+    A line joins the SAEs of one readout in the order of their budgets: WTA's rates from the lowest, which is hollow, or the
+    baselines' k. A point is the mean over seeds. k: the L0 of the matched comparison, a line down.
+    Raises UserError, naming the metric, where the run did not measure a value.
+    """
+    with paper_style():
+        figure = Figure(figsize=(TEXT_WIDTH, 2.9), layout="constrained")
+        panels = figure.subplots(1, 2, sharex=True)
+        for axes, (metric, title) in zip(panels, PANELS, strict=True):
+            for readout in READOUTS:
+                _draw_readout(axes, metrics, readout, metric)
+            axes.set_title(title)
+            axes.set_xlabel("$L_0$ reached")
+            scale_scores(axes)
+            axes.axvline(k, **AT_K, zorder=1)
+        panels[0].set_xscale("log")
+        l0 = np.concatenate([curve(metrics, readout, "l0")[1] for readout in READOUTS])
+        tick_decades(panels[0].xaxis, l0.min(), l0.max())
+        figure.legend(handles=_legend_handles(metrics, k), loc="outside upper center", ncols=4)
+    return figure
+
+
+def _draw_readout(axes: Axes, metrics: pd.DataFrame, readout: Readout, metric: str) -> None:
+    look = LOOKS[readout.variant, readout.inference]
+    (_, l0), (_, values) = curve(metrics, readout, "l0"), curve(metrics, readout, metric)
+    axes.plot(l0, values, **stroke(look), zorder=3)
+    if readout in WTA_READOUTS:
+        axes.plot(l0[0], values[0], **stroke(look) | LOWEST_RATE, zorder=4)
+
+
+def _legend_handles(metrics: pd.DataFrame, k: int) -> list[Line2D]:
+    handles = []
+    for readout in READOUTS:
+        look = LOOKS[readout.variant, readout.inference]
+        handles.append(Line2D([], [], **stroke(look), label=look.label + (_reach(metrics) if readout is WTA_RELEASED else "")))
+    handles.append(Line2D([], [], color=INK, linestyle="", marker="o", **LOWEST_RATE, label="hollow: lowest rate"))
+    return [*handles, Line2D([], [], **AT_K, label=f"$L_0={k}$")]
+
+
+def _reach(metrics: pd.DataFrame) -> str:
+    """The released rule's points stand in one column: the rule, not the rate, sets their L0."""
+    _, l0 = curve(metrics, WTA_RELEASED, "l0")
+    low, high = f"{l0.min():.1f}", f"{l0.max():.1f}"
+    return f": $L_0$ {low} at all rates" if low == high else f": $L_0$ {low} to {high} over all rates"
+
+
+def write_figure3(pdf_path: Path, png_path: Path, metrics: pd.DataFrame, k: int) -> None:
+    """`draw_figure3` into files."""
+    save_figure(draw_figure3(metrics, k), pdf_path, png_path)

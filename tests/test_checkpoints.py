@@ -1,0 +1,130 @@
+"""Going on after an interruption: the files, and a training job that is killed."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from test_command_line import TRAINING
+from wta_sae.activations import cache_activations
+from wta_sae.checkpoints import Checkpoints
+from wta_sae.workflow import flags
+
+
+@pytest.fixture
+def checkpoints(tmp_path):
+    return Checkpoints(tmp_path / "sae", {"seed": 1, "rates": (0.1, 0.2)}, seconds=3600)
+
+
+def save(checkpoints, step):
+    checkpoints.save(step, {"x": torch.tensor([float(step), torch.nan])}, {"step": step, "loss": 0.1})
+
+
+def test_the_last_checkpoint_comes_back_as_it_was(checkpoints):
+    assert checkpoints.latest() is None
+    for step in (5, 90, 1000):
+        save(checkpoints, step)
+    tensors, state = checkpoints.latest()
+    torch.testing.assert_close(tensors["x"], torch.tensor([1000.0, torch.nan]), rtol=0, atol=0, equal_nan=True)
+    assert state == {"step": 1000, "loss": 0.1}
+    assert len(list(checkpoints.directory.iterdir())) == 2
+
+
+def test_a_damaged_checkpoint_is_passed_over(checkpoints):
+    save(checkpoints, 1)
+    save(checkpoints, 2)
+    newest = checkpoints.directory / "step-000000002.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-3])
+    assert checkpoints.latest()[1]["step"] == 1
+
+
+def test_checkpoints_of_another_origin_are_passed_over_and_go(checkpoints, tmp_path):
+    save(checkpoints, 7)
+    save(checkpoints, 900)
+    other = Checkpoints(tmp_path / "sae", {"seed": 2}, seconds=0)
+    assert other.latest() is None
+    assert other.due()
+    assert not checkpoints.due()
+    save(other, 8)
+    assert checkpoints.latest()[1]["step"] == 7  # of the two kept ones, until the other job's second
+    save(other, 9)
+    assert checkpoints.latest() is None
+    assert other.latest()[1]["step"] == 9
+    other.clear()
+    assert list(tmp_path.iterdir()) == []
+
+
+LONG = TRAINING | {"epochs": 400, "latents": 96}
+STEPS = 400 * 160 // 32
+
+
+@pytest.fixture
+def job(lm, tokens_CL, tmp_path):
+    """Starts training a WTA SAE of some seconds that saves a checkpoint every few steps."""
+    cache_activations(tmp_path / "activations", lm, tokens_CL, {"sha256": "digest"}, 160, torch.float32, 64, 4, seed=0)
+
+    def start(name):
+        command = [sys.executable, "-m", "wta_sae", "train-sae", "--activations", str(tmp_path / "activations")]
+        command += ["--variant", "wta", "--k", "2", "--rates", "0.07", *flags(LONG).split(), "--checkpoint-seconds", "0.05"]
+        command += ["--out", str(tmp_path / "sae" / name)]
+        return subprocess.Popen(
+            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"}
+        )
+
+    return start
+
+
+def wait_for_a_checkpoint(folder, process):
+    while not list(folder.glob("step-*")):
+        assert process.poll() is None, process.stderr.read()
+        time.sleep(0.005)
+
+
+def trained(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.mark.slow
+def test_a_job_killed_again_and_again_ends_with_the_same_bytes(job, tmp_path):
+    undisturbed = job("undisturbed")
+    assert undisturbed.wait() == 0
+    random.seed(0)
+    starts = []
+    for _ in range(4):
+        process = job("killed")
+        wait_for_a_checkpoint(tmp_path / "sae/.killed.checkpoints", process)
+        time.sleep(random.uniform(0.05, 0.6))
+        process.kill()
+        starts.append(process.stderr.read().decode())
+        assert process.wait() == -signal.SIGKILL
+        assert not (tmp_path / "sae/killed").exists()
+    last = job("killed")
+    assert last.wait() == 0
+    assert f"training killed: 0.00/{STEPS / 1000:.2f}k" not in last.stderr.read().decode()  # it did not start anew
+    assert trained(tmp_path / "sae/killed") == trained(tmp_path / "sae/undisturbed")
+    assert not list((tmp_path / "sae").glob(".*"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_job_told_to_stop_saves_its_last_step(job, tmp_path, number):
+    process = job("stopped")
+    folder = tmp_path / "sae/.stopped.checkpoints"
+    wait_for_a_checkpoint(folder, process)
+    before = max(path.name for path in folder.glob("step-*"))
+    time.sleep(0.2)
+    process.send_signal(number)
+    assert process.wait() == 128 + number
+    assert max(path.name for path in folder.glob("step-*")) > before
+    again = job("stopped")
+    assert again.wait() == 0
+    undisturbed = job("undisturbed")
+    assert undisturbed.wait() == 0
+    assert trained(tmp_path / "sae/stopped") == trained(tmp_path / "sae/undisturbed")
+    shutil.rmtree(tmp_path / "sae")

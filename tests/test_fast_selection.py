@@ -1,0 +1,99 @@
+"""The fast rules against the dense functions that define them, on random input, ties, zeros and odd shapes."""
+
+import pytest
+import torch
+from torch import tensor
+
+from wta_sae import fast_selection, selection
+from wta_sae.active_pairs import active_pairs
+from wta_sae.fast_selection import pre_activation_buffer, select_pairs
+
+RULES = ("top_k", "batch_top_k", "winners_take_all")
+SHAPES = [(1, 1), (1, 9), (9, 1), (2, 3), (13, 29), (64, 40), (7, 1031)]
+
+
+def budgets(rule, shape):
+    most = shape[0] if rule == "winners_take_all" else shape[1]
+    return sorted({1, min(2, most), most // 3 or 1, most - 1 or 1, most})
+
+
+def first_of_ties(rule, pre_BF, k):
+    """The definition, with the choice among ties that it leaves open made for the first."""
+    pre_BF = pre_BF.relu()
+    if rule == "winners_take_all":
+        return selection.winners_take_all(pre_BF, k)
+    rows, kept = (pre_BF, k) if rule == "top_k" else (pre_BF.reshape(1, -1), k * len(pre_BF))
+    chosen = rows.argsort(dim=1, descending=True, stable=True)[:, :kept]
+    return torch.zeros_like(rows).scatter(1, chosen, rows.gather(1, chosen)).view_as(pre_BF)
+
+
+def pre_activations(kind, shape, seed):
+    generator = torch.Generator().manual_seed(seed)
+    values_BF = torch.randn(shape, generator=generator)
+    match kind:
+        case "ties":
+            return values_BF.round()
+        case "few values":
+            return (values_BF > 1).float()
+        case "silent rows and columns":
+            values_BF[::2], values_BF[:, ::3] = -values_BF[::2].abs(), 0.0
+        case "constant":
+            return torch.full(shape, 2.0)
+        case "all zero":
+            return torch.zeros(shape)
+    return values_BF
+
+
+KINDS = ("random", "ties", "few values", "silent rows and columns", "constant", "all zero")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("rule", RULES)
+def test_equals_the_dense_definition(rule, shape, kind, monkeypatch):
+    pre_BF = pre_activations(kind, shape, seed=sum(shape))
+    for k in budgets(rule, shape):
+        expected = active_pairs(first_of_ties(rule, pre_BF, k))
+        dense_BF = getattr(selection, rule)(pre_BF.relu(), k)
+        assert torch.equal(expected.values_P.sort().values, dense_BF[dense_BF > 0].sort().values)
+        for block_elements in (2**18, 16):  # all rows at once, and a few at a time
+            monkeypatch.setattr(fast_selection, "BLOCK_ELEMENTS", block_elements)
+            pairs = select_pairs(rule, pre_BF, k)
+            assert all(torch.equal(one, other) for one, other in zip(pairs, expected, strict=True)), (k, block_elements)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("rule", RULES)
+def test_the_buffers_layout_and_the_dtype_change_nothing(rule, dtype):
+    pre_BF = pre_activations("random", (40, 64), 0).to(dtype)
+    buffer_BF = pre_activation_buffer(rule, 40, 64, torch.device("cpu")).to(dtype).copy_(pre_BF)
+    before_BF = buffer_BF.clone()
+    pairs = select_pairs(rule, buffer_BF, 5)
+    assert all(torch.equal(one, other) for one, other in zip(pairs, select_pairs(rule, pre_BF, 5), strict=True))
+    assert torch.equal(buffer_BF, before_BF)
+    assert pairs.values_P.dtype == dtype
+    assert pairs.tokens_P.dtype == pairs.latents_P.dtype == torch.int64
+    buffer_BF.zero_()  # the pairs are copies
+    assert (pairs.values_P > 0).all()
+
+
+def test_ties_by_hand():
+    pre_BF = tensor([[1.0, 3.0, 1.0, 1.0], [2.0, 0.0, -1.0, 2.0]])
+    pairs = select_pairs("top_k", pre_BF, 2)
+    assert (pairs.tokens_P.tolist(), pairs.latents_P.tolist()) == ([0, 0, 1, 1], [0, 1, 0, 3])
+    pairs = select_pairs("batch_top_k", pre_BF, 2)
+    assert (pairs.tokens_P.tolist(), pairs.latents_P.tolist()) == ([0, 0, 1, 1], [0, 1, 0, 3])
+    pairs = select_pairs("winners_take_all", tensor([[2.0, 0.0], [2.0, -1.0], [1.0, -1.0]]), 1)
+    assert (pairs.tokens_P.tolist(), pairs.latents_P.tolist()) == ([0, 1], [0, 0])
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_smallest_positive_number_is_positive(rule):
+    smallest = torch.finfo(torch.float32).smallest_normal * torch.finfo(torch.float32).eps
+    pairs = select_pairs(rule, tensor([[smallest, -0.0], [0.0, 1.0]]), 2)
+    assert pairs.values_P.tolist() == [smallest, 1]
+
+
+def test_an_unknown_rule_is_refused():
+    with pytest.raises(ValueError, match="no training rule 'above_threshold'"):
+        select_pairs("above_threshold", torch.ones(2, 2), 1)
