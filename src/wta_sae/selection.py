@@ -45,7 +45,9 @@ def above_threshold(pre: Tensor, threshold: Tensor) -> Tensor:
 
     Source: JumpReLU, paper eq. 2; the inference form of BatchTopK (section 2.4) and of WTA (section 3.1).
     """
-    return pre.clone().gt_(threshold).mul_(pre)  # a mask in floats: masked_fill branches, and takes ten times as long on a CPU
+    # A mask in floats: masked_fill branches, and takes several times as long on a CPU. As "not <=", what is compared with a
+    # threshold that is not set yet (NaN, in training) is kept.
+    return pre.clone().le_(threshold).eq_(0).mul_(pre)
 
 
 def winners_per_sequence(pre_SLF: Tensor, rate: float) -> Tensor:
