@@ -21,6 +21,7 @@ STAGES = {
     "evaluate core": "KL, cross-entropy, sparsity, reconstruction, densities",
     "evaluate geometry": "encoder against decoder directions",
     "evaluate probing": "sparse probing accuracy",
+    "evaluate classes": "sparse probing and TPP together: they read the same texts",
     "evaluate scr": "spurious correlation removal",
     "evaluate tpp": "targeted probe perturbation",
     "evaluate subspace": "the paper text's subspace cosine and projection percentage",
