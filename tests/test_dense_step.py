@@ -1,31 +1,18 @@
 """The dense step that a GPU takes: what it foresees, its precision, that it never waits for the device."""
 
-import dataclasses
-
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from test_training import (
-    BATCH,
-    LATENTS,
-    OPTIONS,
-    STEPS,
-    WIDTH,
-    assert_a_restored_trainer_goes_on_bit_for_bit,
-    batches,
-    trainer,
-)
+from test_training import BATCH, LATENTS, OPTIONS, STEPS, WIDTH, batches, trainer
 from wta_sae import dense_codes
 from wta_sae.dense_codes import select_dense
-from wta_sae.devices import make_repeatable
 from wta_sae.fast_selection import select_pairs
 from wta_sae.training import WHOLE_TILES, Trainer, train
 from wta_sae.variants import VARIANTS
 
 VARIANTS_AND_GATES = [*((variant, "never") for variant in VARIANTS), ("wta", "early"), ("wta", "late")]
-needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here: the CPU's part of these tests ran")
 
 
 def trained(variant, look_ahead_every=None, steps=STEPS, dtype=torch.float64, **arguments):
@@ -153,9 +140,9 @@ def test_a_dense_step_takes_no_tensor_from_another_device(variant, gate, monkeyp
     assert all(value.is_meta and value.shape == () for value in statistics)
 
 
-@needs_gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 @pytest.mark.parametrize("variant, gate", VARIANTS_AND_GATES)
-def test_a_gpu_never_waits_and_agrees_with_the_cpu_to_bfloat16(variant, gate):
+def test_a_gpu_never_waits_and_agrees_with_the_cpu_to_bfloat16(variant, gate, repeatable):
     gpu = Trainer(variant, 4, WIDTH, OPTIONS, STEPS, 0, torch.device("cuda"), gate=gate)
     cpu = trainer(variant, gate=gate)
     ours, theirs = [], []
@@ -169,16 +156,3 @@ def test_a_gpu_never_waits_and_agrees_with_the_cpu_to_bfloat16(variant, gate):
             torch.cuda.set_sync_debug_mode("default")
         ours.append(statistics.loss.item())
     assert ours == pytest.approx(theirs, rel=0.02)
-
-
-@needs_gpu
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_a_restored_trainer_goes_on_bit_for_bit_on_a_gpu(variant):
-    options = dataclasses.replace(OPTIONS, dead_after_tokens=6 * BATCH)
-    make_repeatable(0)  # as the workflow trains
-    try:
-        assert_a_restored_trainer_goes_on_bit_for_bit(
-            *(Trainer(variant, 4, WIDTH, options, STEPS, 0, torch.device("cuda")) for _ in range(3))
-        )
-    finally:
-        torch.use_deterministic_algorithms(False)

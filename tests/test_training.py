@@ -47,9 +47,11 @@ def batches(count=STEPS):
     return found
 
 
-def trainer(variant, k=4, steps=STEPS, seed=0, gate="never", rescale_encoder_bias=True, select=select_pairs, **changes):
+def trainer(
+    variant, k=4, steps=STEPS, seed=0, gate="never", rescale_encoder_bias=True, device=CPU, select=select_pairs, **changes
+):
     options = dataclasses.replace(OPTIONS, **changes)
-    one = Trainer(variant, k, WIDTH, options, steps, seed, CPU, gate=gate, rescale_encoder_bias=rescale_encoder_bias)
+    one = Trainer(variant, k, WIDTH, options, steps, seed, device, gate=gate, rescale_encoder_bias=rescale_encoder_bias)
     one.select = select
     return one
 
@@ -378,30 +380,3 @@ def test_a_run_too_short_for_its_thresholds_is_refused():
 def test_a_budget_beyond_the_batch_or_the_latents_is_refused(variant, most):
     with pytest.raises(UserError, match=rf"k: {most + 1} is not between 1 and {most}, the {variant} SAE's most"):
         trainer(variant, k=most + 1)
-
-
-def assert_a_restored_trainer_goes_on_bit_for_bit(undisturbed, first, second):
-    """All three trainers being made alike; on their own device."""
-
-    def go_on(one, stream):
-        for x_BD in stream:
-            if one.steps % 2 == 0:
-                one.look_ahead(2)
-            one.step(x_BD.to(one.b_dec_D))
-
-    stream = batches()
-    go_on(undisturbed, stream)
-    go_on(first, stream[:11])
-    second.restore({name: value.cpu().clone() for name, value in first.state().items()})
-    go_on(second, stream[11:])
-    assert second.state().keys() == undisturbed.state().keys()
-    for name, value in undisturbed.state().items():
-        assert torch.equal(second.state()[name].nan_to_num(-1.0), value.nan_to_num(-1.0)), name
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-@both_arithmetics
-def test_a_restored_trainer_goes_on_bit_for_bit(select, variant):
-    assert_a_restored_trainer_goes_on_bit_for_bit(
-        *(trainer(variant, select=select, dead_after_tokens=6 * BATCH) for _ in range(3))
-    )
