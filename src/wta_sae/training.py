@@ -159,7 +159,9 @@ class Trainer:
         gradient = codes.gradients(output_gradient_BD, centred_BD, self.W_dec_FD)
         self._follow(codes, tokens)
         dead_F = self.silent_tokens_F >= self.options.dead_after_tokens
-        if self.variant.auxiliary_loss and len(candidates_K := self._perhaps_dead_latents()):
+        most_dead = self.perhaps_dead if self.steps < self.horizon else self.options.latents
+        if self.variant.auxiliary_loss and most_dead:
+            candidates_K = self.silent_tokens_F.topk(most_dead, sorted=False).indices.sort().values
             W_dec_KD = self.W_dec_FD[candidates_K]
             dead_pre_BK = pre_BF[:, candidates_K].masked_fill_(~dead_F[candidates_K], 0)
             auxiliary = auxiliary_loss(error_BD, dead_pre_BK, W_dec_KD, self.select)
@@ -194,11 +196,6 @@ class Trainer:
 
     def _gate_is_on(self) -> bool:
         return self.gate != "never" and self._thresholds_have_begun() == (self.gate == "late")
-
-    def _perhaps_dead_latents(self) -> Tensor:
-        """The indices (K), ascending, of as many of the longest silent latents as may be dead; their number is foreseen."""
-        count = self.perhaps_dead if self.steps < self.horizon else self.options.latents
-        return self.silent_tokens_F.topk(count, sorted=False).indices.sort().values
 
     def _follow(self, codes: Codes, tokens: int) -> None:
         """Keeps the count of silent tokens and the moving averages of the thresholds."""
