@@ -12,6 +12,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from wta_sae.devices import make_repeatable
 from wta_sae.language_model import load_language_model
 
 VOCABULARY = 60
@@ -30,6 +31,14 @@ FAMILIES: dict[str, PretrainedConfig] = {
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     torch.set_num_threads(1)
+
+
+@pytest.fixture
+def repeatable():
+    """torch as the workflow trains: deterministic kernels."""
+    make_repeatable(0)
+    yield
+    torch.use_deterministic_algorithms(False)
 
 
 @pytest.fixture(scope="session", params=FAMILIES)

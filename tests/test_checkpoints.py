@@ -1,4 +1,4 @@
-"""Going on after an interruption: the files, and a training job that is killed."""
+"""Going on after an interruption: the files, a restored trainer, and a training job that is killed."""
 
 import os
 import random
@@ -12,8 +12,12 @@ import pytest
 import torch
 
 from test_command_line import TRAINING
+from test_training import BATCH, batches, trainer
 from wta_sae.activations import cache_activations
 from wta_sae.checkpoints import Checkpoints
+from wta_sae.dense_codes import select_dense
+from wta_sae.fast_selection import select_pairs
+from wta_sae.variants import VARIANTS
 from wta_sae.workflow import flags
 
 
@@ -58,6 +62,34 @@ def test_checkpoints_of_another_origin_are_passed_over_and_go(checkpoints, tmp_p
     assert other.latest()[1]["step"] == 9
     other.clear()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize(
+    "device, select",
+    [
+        ("cpu", select_pairs),
+        ("cpu", select_dense),
+        pytest.param("cuda", select_dense, marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")),
+    ],
+)
+def test_a_restored_trainer_goes_on_bit_for_bit(variant, device, select, repeatable):
+    def go_on(one, stream):
+        for x_BD in stream:
+            if one.steps % 2 == 0:
+                one.look_ahead(2)
+            one.step(x_BD.to(device))
+
+    options = {"select": select, "device": torch.device(device), "dead_after_tokens": 6 * BATCH}
+    undisturbed, first, second = (trainer(variant, **options) for _ in range(3))
+    stream = batches()
+    go_on(undisturbed, stream)
+    go_on(first, stream[:11])
+    second.restore({name: value.cpu().clone() for name, value in first.state().items()})
+    go_on(second, stream[11:])
+    assert second.state().keys() == undisturbed.state().keys()
+    for name, value in undisturbed.state().items():
+        assert torch.equal(second.state()[name].nan_to_num(-1.0), value.nan_to_num(-1.0)), name
 
 
 LONG = TRAINING | {"epochs": 400, "latents": 96}

@@ -1,15 +1,16 @@
-"""The fast rules against the dense functions that define them, on random input, ties, zeros and odd shapes."""
+"""The fast rules of both devices against the functions that define them, on random input, ties, zeros and odd shapes."""
 
 import pytest
 import torch
 from torch import tensor
 
+from test_codes import pairs_of
 from wta_sae import fast_selection, selection
-from wta_sae.active_pairs import active_pairs
+from wta_sae.dense_codes import group_size, select_dense
 from wta_sae.fast_selection import pre_activation_buffer, select_pairs
 
 RULES = ("top_k", "batch_top_k", "winners_take_all")
-SHAPES = [(1, 1), (1, 9), (9, 1), (2, 3), (13, 29), (64, 40), (7, 1031)]
+SHAPES = [(1, 1), (1, 9), (9, 1), (2, 3), (13, 29), (64, 40), (6, 256), (7, 1031)]
 
 
 def budgets(rule, shape):
@@ -44,6 +45,10 @@ def pre_activations(kind, shape, seed):
     return values_BF
 
 
+def same_pairs(one, other):
+    return one.shape == other.shape and all(torch.equal(part, same) for part, same in zip(one[:3], other[:3], strict=True))
+
+
 KINDS = ("random", "ties", "few values", "silent rows and columns", "constant", "all zero")
 
 
@@ -53,13 +58,15 @@ KINDS = ("random", "ties", "few values", "silent rows and columns", "constant", 
 def test_equals_the_dense_definition(rule, shape, kind, monkeypatch):
     pre_BF = pre_activations(kind, shape, seed=sum(shape))
     for k in budgets(rule, shape):
-        expected = active_pairs(first_of_ties(rule, pre_BF, k))
+        expected_BF = first_of_ties(rule, pre_BF, k)
+        expected = pairs_of(expected_BF)
         dense_BF = getattr(selection, rule)(pre_BF.relu(), k)
         assert torch.equal(expected.values_P.sort().values, dense_BF[dense_BF > 0].sort().values)
+        assert torch.equal(select_dense(rule, pre_BF, k).factor_BF, expected_BF)
         for block_elements in (2**18, 16):  # all rows at once, and a few at a time
             monkeypatch.setattr(fast_selection, "BLOCK_ELEMENTS", block_elements)
             pairs = select_pairs(rule, pre_BF, k)
-            assert all(torch.equal(one, other) for one, other in zip(pairs, expected, strict=True)), (k, block_elements)
+            assert same_pairs(pairs, expected), (k, block_elements)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
@@ -69,7 +76,8 @@ def test_the_buffers_layout_and_the_dtype_change_nothing(rule, dtype):
     buffer_BF = pre_activation_buffer(rule, 40, 64, torch.device("cpu")).to(dtype).copy_(pre_BF)
     before_BF = buffer_BF.clone()
     pairs = select_pairs(rule, buffer_BF, 5)
-    assert all(torch.equal(one, other) for one, other in zip(pairs, select_pairs(rule, pre_BF, 5), strict=True))
+    assert same_pairs(pairs, select_pairs(rule, pre_BF, 5))
+    assert torch.equal(select_dense(rule, buffer_BF, 5).factor_BF, select_dense(rule, pre_BF, 5).factor_BF)
     assert torch.equal(buffer_BF, before_BF)
     assert pairs.values_P.dtype == dtype
     assert pairs.tokens_P.dtype == pairs.latents_P.dtype == torch.int64
@@ -90,10 +98,21 @@ def test_ties_by_hand():
 @pytest.mark.parametrize("rule", RULES)
 def test_the_smallest_positive_number_is_positive(rule):
     smallest = torch.finfo(torch.float32).smallest_normal * torch.finfo(torch.float32).eps
-    pairs = select_pairs(rule, tensor([[smallest, -0.0], [0.0, 1.0]]), 2)
-    assert pairs.values_P.tolist() == [smallest, 1]
+    pre_BF = tensor([[smallest, -0.0], [0.0, 1.0]])
+    assert select_pairs(rule, pre_BF, 2).values_P.tolist() == [smallest, 1]
+    assert select_dense(rule, pre_BF, 2).factor_BF.tolist() == [[smallest, 0], [0, 1]]
 
 
-def test_an_unknown_rule_is_refused():
+@pytest.mark.parametrize("select", [select_pairs, select_dense])
+def test_an_unknown_rule_is_refused(select):
     with pytest.raises(ValueError, match="no training rule 'above_threshold'"):
-        select_pairs("above_threshold", torch.ones(2, 2), 1)
+        select("above_threshold", torch.ones(2, 2), 1)
+
+
+@pytest.mark.parametrize(
+    "columns, k, size", [(8192, 64, 16), (8192, 1, 64), (8192**2, 64 * 8192, 16), (200, 4, 8), (201, 4, 1), (8, 8, 1)]
+)
+def test_groups_divide_the_columns_and_are_no_fewer_than_k(columns, k, size):
+    assert group_size(columns, k) == size
+    assert columns % size == 0
+    assert columns // size >= k

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import tensor
 
-from wta_sae.active_pairs import active_pairs
+from wta_sae.dense_codes import DenseCodes, select_dense
 from wta_sae.errors import UserError
+from wta_sae.fast_selection import select_pairs
 from wta_sae.training import (
     Trainer,
     TrainingOptions,
@@ -46,9 +47,16 @@ def batches(count=STEPS):
     return found
 
 
-def trainer(variant, k=4, steps=STEPS, seed=0, gate="never", rescale_encoder_bias=True, **changes):
+def trainer(
+    variant, k=4, steps=STEPS, seed=0, gate="never", rescale_encoder_bias=True, device=CPU, select=select_pairs, **changes
+):
     options = dataclasses.replace(OPTIONS, **changes)
-    return Trainer(variant, k, WIDTH, options, steps, seed, CPU, gate=gate, rescale_encoder_bias=rescale_encoder_bias)
+    one = Trainer(variant, k, WIDTH, options, steps, seed, device, gate=gate, rescale_encoder_bias=rescale_encoder_bias)
+    one.select = select
+    return one
+
+
+both_arithmetics = pytest.mark.parametrize("select", [select_pairs, select_dense])
 
 
 class PlainTrainer:
@@ -132,8 +140,9 @@ def assert_same_weights(ours, plain, tolerance):
     "precision, tolerance, rate", [(torch.float64, 1e-9, 1e-2), (torch.float32, 1e-6, 1e-3)], indirect=["precision"]
 )
 @pytest.mark.parametrize("variant, gate", [*((variant, "never") for variant in VARIANTS), ("wta", "early"), ("wta", "late")])
-def test_equals_the_plain_dense_step(variant, gate, precision, tolerance, rate):
-    ours = trainer(variant, gate=gate, learning_rate=rate)
+@both_arithmetics
+def test_equals_the_plain_dense_step(select, variant, gate, precision, tolerance, rate):
+    ours = trainer(variant, gate=gate, learning_rate=rate, select=select)
     ours.b_enc_F.fill_(-1.0)  # so that some tokens have no positive activation
     plain = PlainTrainer(ours, variant, 4, gate)
     silent_tokens = 0
@@ -146,10 +155,11 @@ def test_equals_the_plain_dense_step(variant, gate, precision, tolerance, rate):
 
 @pytest.mark.parametrize("precision, tolerance", [(torch.float64, 1e-9), (torch.float32, 1e-6)], indirect=["precision"])
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_equals_the_plain_dense_step_where_activations_tie(variant, precision, tolerance):
+@both_arithmetics
+def test_equals_the_plain_dense_step_where_activations_tie(select, variant, precision, tolerance):
     """Weights and activations in halves, whose products are exact, so that ties are ties in any order of summation."""
     generator = torch.Generator().manual_seed(6)
-    ours = trainer(variant)
+    ours = trainer(variant, select=select)
     ours.W_enc_FD.copy_(torch.randint(-2, 3, (LATENTS, WIDTH), generator=generator) / 2)
     plain = PlainTrainer(ours, variant, 4)
     ours.steps = plain.steps = 1  # past the geometric median, and a learning rate above 0
@@ -244,8 +254,9 @@ def test_the_gate_is_on_before_or_after_the_thresholds_start_and_lets_the_thresh
     assert not all(after > before for _, before, after in ungated[start + 2 :])
 
 
-def test_a_gate_above_all_activations_leaves_nothing_active_and_nothing_undefined():
-    one = trainer("wta", gate="late", threshold_start_step=0)
+@both_arithmetics
+def test_a_gate_above_all_activations_leaves_nothing_active_and_nothing_undefined(select):
+    one = trainer("wta", gate="late", threshold_start_step=0, select=select)
     one.step(batches(1)[0])
     one.threshold = tensor(1e9)
     statistics = one.step(batches(1)[0])
@@ -291,11 +302,11 @@ def test_thresholds_of_one_batch_by_hand():
     acts_BF = torch.zeros(3, LATENTS)
     acts_BF[0, 0], acts_BF[1, 0], acts_BF[2, 1] = 3.0, 2.0, 5.0
     one.steps = 1
-    one._follow(active_pairs(acts_BF), 3)
+    one._follow(DenseCodes(acts_BF), 3)
     assert one.threshold == 2
     assert one.thresholds_F[:2].tolist() == [2, 5]
     assert one.thresholds_F[2:].isnan().all()
-    one._follow(active_pairs(torch.zeros(3, LATENTS)), 3)  # nothing selected: nothing moves
+    one._follow(DenseCodes(torch.zeros(3, LATENTS)), 3)  # nothing selected: nothing moves
     assert one.threshold == 2
     _, thresholds = one.trained(norm_factor=10.0)
     assert thresholds["described"] == 20
@@ -307,7 +318,7 @@ def test_the_topk_threshold_is_the_mean_of_each_tokens_smallest():
     acts_BF = torch.zeros(3, LATENTS)
     acts_BF[0, :2], acts_BF[1, 3] = tensor([1.0, 4.0]), 3.0  # the third token has none
     one.steps = 1
-    one._follow(active_pairs(acts_BF), 3)
+    one._follow(DenseCodes(acts_BF), 3)
     assert one.threshold == 2
 
 
@@ -331,16 +342,16 @@ def test_remove_parallel_component():
     assert gradient_FD.tolist() == [[0, 4]]
 
 
-def test_auxiliary_loss_by_hand():
+@both_arithmetics
+def test_auxiliary_loss_by_hand(select):
     error_BD = tensor([[1.0, 0.0], [-1.0, 0.0]])
-    pre_BF = tensor([[0.5, 9.0], [0.0, 9.0]])
-    W_dec_FD = tensor([[1.0, 0.0], [0.0, 1.0]])
-    dead_F = tensor([True, False])
+    dead_pre_BK = tensor([[0.5, 0.0], [0.0, 0.0]])
+    W_dec_KD = tensor([[1.0, 0.0], [0.0, 1.0]])
     # Left over: (1 - 0.5)^2 and (-1)^2, mean 0.625; variance of the error: 1.
-    auxiliary = auxiliary_loss(error_BD, pre_BF, W_dec_FD, dead_F)
+    auxiliary = auxiliary_loss(error_BD, dead_pre_BK, W_dec_KD, select)
     assert auxiliary.loss == pytest.approx(0.625)
-    assert auxiliary.pairs.latents_P.tolist() == [0]
-    nothing = auxiliary_loss(torch.zeros(2, 2), torch.zeros(2, 2), W_dec_FD, dead_F)
+    assert auxiliary.codes.smallest_of_latents().tolist() == [0.5, torch.inf]
+    nothing = auxiliary_loss(torch.zeros(2, 2), torch.zeros(2, 2), W_dec_KD, select)
     assert nothing.loss == 0
     assert not nothing.output_gradient_BD.any()
 
@@ -351,8 +362,9 @@ def test_learning_rate_schedule():
     assert learning_rate_scale(9, 10, 0, 0) == 1
 
 
-def test_a_diverging_run_stops_and_says_where():
-    one = trainer("topk")
+@both_arithmetics
+def test_a_diverging_run_stops_and_says_where(select):
+    one = trainer("topk", select=select)
     bad = [batches(1)[0], torch.full((BATCH, WIDTH), torch.inf)]
     with pytest.raises(UserError, match=r"training diverged at step 2; lower training.learning_rate"):
         train(one, bad, norm_factor=1.0, log_every=1)
@@ -368,19 +380,3 @@ def test_a_run_too_short_for_its_thresholds_is_refused():
 def test_a_budget_beyond_the_batch_or_the_latents_is_refused(variant, most):
     with pytest.raises(UserError, match=rf"k: {most + 1} is not between 1 and {most}, the {variant} SAE's most"):
         trainer(variant, k=most + 1)
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_a_restored_trainer_goes_on_bit_for_bit(variant):
-    undisturbed, first, second = (trainer(variant) for _ in range(3))
-    stream = list(batches(30))
-    for batch_BD in stream:
-        undisturbed.step(batch_BD)
-    for batch_BD in stream[:17]:
-        first.step(batch_BD)
-    second.restore({name: value.clone() for name, value in first.state().items()})
-    for batch_BD in stream[17:]:
-        second.step(batch_BD)
-    assert second.state().keys() == undisturbed.state().keys()
-    for name, value in undisturbed.state().items():
-        assert torch.equal(second.state()[name].nan_to_num(-1.0), value.nan_to_num(-1.0)), name

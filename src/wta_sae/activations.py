@@ -175,7 +175,7 @@ class ActivationCache:
             raise UserError(f"{self.directory / MANIFEST_FILE}: not a manifest of this version ({error})") from error
 
     def batches(self, batch_tokens: int, seed: int, epochs: int = 1, skip: int = 0) -> Iterator[Tensor]:
-        """Batches (B, D) float32 in a seeded random order: shards shuffled, rows shuffled within each shard.
+        """Batches (B, D) of the cache's dtype in a seeded random order: shards shuffled, rows shuffled within each shard.
 
         Every row comes once an epoch, but for the last floor-division remainder of all epochs together. skip: batches at the
         start that are left out; their shards are not read. Memory: one shard and one batch. Raises UserError for a damaged or
@@ -183,7 +183,8 @@ class ActivationCache:
         """
         unwanted = skip * batch_tokens
         generator = torch.Generator().manual_seed(seed)
-        rest = torch.empty(0, self.manifest.width)
+        parts: list[Tensor] = []
+        missing = batch_tokens
         for _ in range(epochs):
             for index in torch.randperm(len(self.manifest.shards), generator=generator).tolist():
                 shard = self.manifest.shards[index]
@@ -193,11 +194,12 @@ class ActivationCache:
                     continue
                 rows_ND = self._rows(shard)
                 order_N, unwanted = order_N[unwanted:], 0
-                for chosen in order_N.split(batch_tokens):
-                    rest = torch.cat([rest, rows_ND[chosen].float()])
-                    if len(rest) >= batch_tokens:
-                        yield rest[:batch_tokens]
-                        rest = rest[batch_tokens:]
+                while len(order_N):
+                    parts.append(rows_ND[order_N[:missing]])
+                    order_N, missing = order_N[missing:], missing - len(parts[-1])
+                    if not missing:
+                        yield torch.cat(parts) if len(parts) > 1 else parts[0]
+                        parts, missing = [], batch_tokens
 
     def _rows(self, shard: Shard) -> Tensor:
         path = self.directory / shard.file

@@ -2,9 +2,12 @@
 
 import os
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from wta_sae.errors import UserError
 
@@ -28,6 +31,27 @@ def dtype_named(name: str) -> torch.dtype:
     if name not in DTYPES:
         raise UserError(f"dtype {name!r} is unknown; use one of: {', '.join(DTYPES)}")
     return DTYPES[name]
+
+
+def product_dtype(tensor: Tensor) -> torch.dtype:
+    """What a training step multiplies matrices in: bfloat16 on a GPU that computes in it, else the tensor's own dtype."""
+    on_gpu = tensor.device.type == "cuda"
+    return torch.bfloat16 if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False) else tensor.dtype
+
+
+@contextmanager
+def tensor_cores() -> Iterator[None]:
+    """Inside the block a GPU multiplies float32 matrices in TF32 (10 bits of mantissa), and sums bfloat16 in float32.
+
+    A CPU multiplies as ever.
+    """
+    flags = torch.backends.cuda.matmul
+    before = flags.allow_tf32, flags.allow_bf16_reduced_precision_reduction
+    flags.allow_tf32, flags.allow_bf16_reduced_precision_reduction = True, False
+    try:
+        yield
+    finally:
+        flags.allow_tf32, flags.allow_bf16_reduced_precision_reduction = before
 
 
 def make_repeatable(seed: int) -> None:

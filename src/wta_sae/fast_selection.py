@@ -12,17 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wta_sae import selection
-from wta_sae.active_pairs import ActivePairs, active_pairs, order_by
+from wta_sae.active_pairs import ActivePairs, order_by
 
 BLOCK_ELEMENTS = 2**18  # 1 MB of float32
 GROUPS_A_WINNER = 4  # fewer let more candidates pass, more give more maxima to sort
 
 
 def pre_activation_buffer(rule: str, tokens: int, latents: int, device: torch.device) -> Tensor:
-    """An uninitialised (B, F) tensor in the layout that `select_pairs` reads fastest by this rule."""
-    if rule == "winners_take_all" and device.type == "cpu":
-        return torch.empty(latents, tokens).T
+    """An uninitialised (B, F) tensor in the layout that a selection by this rule reads fastest."""
+    if rule == "winners_take_all":
+        return torch.empty(latents, tokens, device=device).T
     return torch.empty(tokens, latents, device=device)
 
 
@@ -30,10 +29,8 @@ def select_pairs(rule: str, pre_BF: Tensor, k: int) -> ActivePairs:
     """The active pairs of ReLU(pre_BF) under the function of `wta_sae.selection` that `rule` names, in its terms of k.
 
     Exactly the pairs that the function keeps. Where ties at the cut leave it a choice, the first in order of token and
-    latent are kept on a CPU.
+    latent.
     """
-    if pre_BF.device.type != "cpu":
-        return active_pairs(getattr(selection, rule)(pre_BF.relu(), k))
     match rule:
         case "top_k":
             return _top_k(pre_BF, k)
@@ -54,7 +51,7 @@ def _top_k(pre_BF: Tensor, k: int) -> ActivePairs:
     for end in counts_B.cumsum()[counts_B > k]:  # tokens with ties at their cut
         of_token = slice(end - counts_B[tokens_P[end - 1]], end)
         kept_P[of_token] = _largest(values_P[of_token], k)
-    return _pairs(tokens_P, latents_P, values_P, kept_P)
+    return _pairs(tokens_P, latents_P, values_P, kept_P, pre_BF.shape)
 
 
 def _batch_top_k(pre_BF: Tensor, k: int) -> ActivePairs:
@@ -67,7 +64,7 @@ def _batch_top_k(pre_BF: Tensor, k: int) -> ActivePairs:
     bound = _kth_largest(maxima.flatten().numpy(), k * tokens)
     positions_P = _positions(pre_RM, lambda rows: bound)
     values_P = pre_RM.reshape(-1)[positions_P]
-    return _pairs(*np.divmod(positions_P, latents), values_P, _largest(values_P, k * tokens))
+    return _pairs(*np.divmod(positions_P, latents), values_P, _largest(values_P, k * tokens), pre_BF.shape)
 
 
 def _winners_take_all(pre_BF: Tensor, winners: int) -> ActivePairs:
@@ -75,7 +72,8 @@ def _winners_take_all(pre_BF: Tensor, winners: int) -> ActivePairs:
     positions_P = _positions(pre_RM, lambda rows: _kth_largest(rows, winners)[:, None])
     latents_P, tokens_P = np.divmod(positions_P, pre_RM.shape[1])
     values_P = pre_RM.reshape(-1)[positions_P]
-    return _pairs(tokens_P, latents_P, values_P, order_by(torch.from_numpy(tokens_P), len(pre_BF)).numpy())
+    by_token_P = order_by(torch.from_numpy(tokens_P), len(pre_BF)).numpy()
+    return _pairs(tokens_P, latents_P, values_P, by_token_P, pre_BF.shape)
 
 
 def _positions(pre_RM: np.ndarray, cut: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
@@ -106,5 +104,7 @@ def _largest(values_P: np.ndarray, count: int) -> np.ndarray:
     return marked_P
 
 
-def _pairs(tokens_P: np.ndarray, latents_P: np.ndarray, values_P: np.ndarray, chosen: np.ndarray) -> ActivePairs:
-    return ActivePairs(*(torch.from_numpy(part[chosen]) for part in (tokens_P, latents_P, values_P)))
+def _pairs(
+    tokens_P: np.ndarray, latents_P: np.ndarray, values_P: np.ndarray, chosen: np.ndarray, shape: tuple[int, int]
+) -> ActivePairs:
+    return ActivePairs(*(torch.from_numpy(part[chosen]) for part in (tokens_P, latents_P, values_P)), shape=tuple(shape))

@@ -1,12 +1,13 @@
 """One trainer for every SAE variant: the variants differ in their selection rule and in little else.
 
-Shape suffixes: B tokens of a batch, D model width, F latents, K dead latents, P active pairs.
+Shape suffixes: B tokens of a batch, D model width, F latents, K latents that may be dead.
 
 Source: the paper's sections 3.1 and 5.1; where its text is silent, the authors' released code (a fork of
 dictionary_learning). Activations are trained on divided by their norm factor, and the factor is folded into the biases
 and thresholds of the SAE that comes out, so that it acts on raw activations.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
@@ -14,7 +15,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from wta_sae.active_pairs import ActivePairs, PairGradients, decode, gradients, smallest
+from wta_sae.codes import Codes
+from wta_sae.dense_codes import select_dense
+from wta_sae.devices import tensor_cores
 from wta_sae.errors import UserError
 from wta_sae.fast_selection import pre_activation_buffer, select_pairs
 from wta_sae.sae import SAE
@@ -23,7 +26,9 @@ from wta_sae.variants import variant_named
 ADAM_BETAS, ADAM_EPSILON = (0.9, 0.999), 1e-8
 GRADIENT_NORM_LIMIT = 1.0
 GLOBAL_RULES = ("threshold", "described")  # one threshold for all latents, by either name
+WHOLE_TILES = 64  # a GPU multiplies matrices fast whose sizes are multiples of this
 GATES = ("never", "early", "late")
+Select = Callable[[str, Tensor, int], Codes]  # rule, pre-activations (B, F), k
 
 
 @dataclass(frozen=True)
@@ -111,16 +116,35 @@ class Trainer:
         self.optimiser = torch.optim.Adam(
             self.parameters, lr=options.learning_rate, betas=ADAM_BETAS, eps=ADAM_EPSILON, fused=True
         )
+        # Active pairs alone or dense tensors: equal in what they give, and each the faster on its device.
+        self.select: Select = select_pairs if device.type == "cpu" else select_dense
         # One buffer for all steps: fresh memory of this size costs more than it takes to fill it.
         self.pre_BF = pre_activation_buffer(self.variant.selection, options.batch_tokens, options.latents, device)
         self.steps = 0
         self.silent_tokens_F = torch.zeros(options.latents, dtype=torch.long, device=device)
         self.threshold = torch.tensor(torch.nan, device=device)  # NaN: not set yet
         self.thresholds_F = torch.full((options.latents,), torch.nan, device=device)
+        # As look_ahead would find: no latent has been silent yet.
+        self.perhaps_dead, self.horizon = 0, (options.dead_after_tokens - 1) // options.batch_tokens
+
+    def look_ahead(self, steps: int) -> None:
+        """Counts the latents that can be dead within the next `steps` steps, and reads the count from the device.
+
+        It spares these steps work, and changes no result: the auxiliary loss is exact whatever was foreseen, and a step
+        beyond the horizon reckons with all latents.
+        """
+        silence = self.options.dead_after_tokens - steps * self.options.batch_tokens
+        count = int((self.silent_tokens_F >= silence).sum())
+        self.perhaps_dead = min(math.ceil(count / WHOLE_TILES) * WHOLE_TILES, self.options.latents)
+        self.horizon = self.steps + steps
 
     @torch.no_grad()
+    @tensor_cores()
     def step(self, x_BD: Tensor) -> StepStatistics:
-        """One optimisation step on normalised activations (B, D), B being `options.batch_tokens`."""
+        """One optimisation step on normalised activations (B, D), B being `options.batch_tokens`.
+
+        On a GPU no step but the first, which sets the decoder's bias, waits for the device.
+        """
         tokens = len(x_BD)
         if self.steps == 0:
             self.b_dec_D.copy_(geometric_median(x_BD))
@@ -128,25 +152,30 @@ class Trainer:
         pre_BF = torch.addmm(self.b_enc_F, centred_BD, self.W_enc_FD.T, out=self.pre_BF)
         if self._gate_is_on():
             pre_BF.masked_fill_(pre_BF <= self.threshold, 0)  # keeps all where the threshold is not set yet
-        pairs = select_pairs(self.variant.selection, pre_BF, self.k)
-        error_BD = centred_BD - decode(pairs, self.W_dec_FD, tokens)
+        codes = self.select(self.variant.selection, pre_BF, self.k)
+        error_BD = centred_BD - codes.decode(self.W_dec_FD)
         squared_error = loss = error_BD.square().sum() / tokens
         output_gradient_BD = error_BD * (-2 / tokens)
-        gradient = gradients(pairs, output_gradient_BD, centred_BD, self.W_dec_FD)
-        self._follow(pairs, tokens)
+        gradient = codes.gradients(output_gradient_BD, centred_BD, self.W_dec_FD)
+        self._follow(codes, tokens)
         dead_F = self.silent_tokens_F >= self.options.dead_after_tokens
-        if self.variant.auxiliary_loss and dead_F.any():
-            auxiliary = auxiliary_loss(error_BD, pre_BF, self.W_dec_FD, dead_F)
-            loss = loss + self.options.auxiliary_coefficient * auxiliary.loss
+        most_dead = self.perhaps_dead if self.steps < self.horizon else self.options.latents
+        if self.variant.auxiliary_loss and most_dead:
+            candidates_K = self.silent_tokens_F.topk(most_dead, sorted=False).indices.sort().values
+            W_dec_KD = self.W_dec_FD[candidates_K]
+            dead_pre_BK = pre_BF[:, candidates_K].masked_fill_(~dead_F[candidates_K], 0)
+            auxiliary = auxiliary_loss(error_BD, dead_pre_BK, W_dec_KD, self.select)
+            loss = loss + self.options.auxiliary_coefficient * auxiliary.loss * dead_F.any()  # none dead: no loss
             dead_gradient_BD = self.options.auxiliary_coefficient * auxiliary.output_gradient_BD
-            dead_gradient = gradients(auxiliary.pairs, dead_gradient_BD, centred_BD, self.W_dec_FD)
-            gradient = PairGradients(*(one + other for one, other in zip(gradient, dead_gradient, strict=True)))
+            dead_gradient = auxiliary.codes.gradients(dead_gradient_BD, centred_BD, W_dec_KD)
+            for of_all, of_candidates in zip(gradient, dead_gradient, strict=True):
+                of_all.index_add_(0, candidates_K, of_candidates)
         # The pre-encoder bias meets the loss twice: added to the output, and taken from the encoder's input.
         b_dec_gradient_D = output_gradient_BD.sum(0) - gradient.b_enc_F @ self.W_enc_FD
         self._update([*gradient, b_dec_gradient_D])
         return StepStatistics(
             loss=loss,
-            l0=torch.tensor(len(pairs.values_P) / tokens),
+            l0=codes.active() / tokens,
             explained_variance=1 - squared_error * tokens / (x_BD - x_BD.mean(0)).square().sum(),
             dead=dead_F.sum(),
         )
@@ -168,18 +197,17 @@ class Trainer:
     def _gate_is_on(self) -> bool:
         return self.gate != "never" and self._thresholds_have_begun() == (self.gate == "late")
 
-    def _follow(self, pairs: ActivePairs, tokens: int) -> None:
+    def _follow(self, codes: Codes, tokens: int) -> None:
         """Keeps the count of silent tokens and the moving averages of the thresholds."""
-        smallest_F = smallest(pairs.values_P, pairs.latents_P, self.options.latents)
-        self.silent_tokens_F += tokens
-        self.silent_tokens_F[smallest_F.isfinite()] = 0
+        smallest_F = codes.smallest_of_latents()
+        self.silent_tokens_F.add_(tokens).masked_fill_(smallest_F.isfinite(), 0)
         if self._thresholds_have_begun():
             self.thresholds_F = moving_average(self.thresholds_F, smallest_F, self.options.threshold_beta)
         elif self.gate != "early":
             return
         if self.variant.threshold == "token mean":
-            smallest_B = smallest(pairs.values_P, pairs.tokens_P, tokens)
-            batch_value = smallest_B[smallest_B.isfinite()].mean()  # NaN where nothing is active
+            smallest_B = codes.smallest_of_tokens()
+            batch_value = smallest_B.masked_fill(smallest_B.isinf(), torch.nan).nanmean()  # NaN where nothing is active
         else:
             batch_value = smallest_F.amin()
         self.threshold = moving_average(self.threshold, batch_value, self.options.threshold_beta)
@@ -189,6 +217,7 @@ class Trainer:
         adam = self.optimiser.state_dict()["state"]
         return {
             "steps": torch.tensor(self.steps),
+            "foreseen": torch.tensor([self.perhaps_dead, self.horizon]),
             "silent_tokens": self.silent_tokens_F,
             "threshold": self.threshold,
             "thresholds": self.thresholds_F,
@@ -200,6 +229,7 @@ class Trainer:
     def restore(self, state: dict[str, Tensor]) -> None:
         """Takes up the `state` of another trainer."""
         self.steps = int(state["steps"])
+        self.perhaps_dead, self.horizon = state["foreseen"].tolist()
         device = self.b_dec_D.device
         self.silent_tokens_F, self.threshold, self.thresholds_F = (
             state[name].to(device) for name in ("silent_tokens", "threshold", "thresholds")
@@ -242,26 +272,25 @@ class Trainer:
 
 
 class AuxiliaryLoss(NamedTuple):
-    """The loss, the pairs of dead latents that it uses, and its gradient (B, D) by what they decode to."""
+    """The loss, the codes of dead latents that it uses, and its gradient (B, D) by what they decode to."""
 
     loss: Tensor
-    pairs: ActivePairs
+    codes: Codes
     output_gradient_BD: Tensor
 
 
-def auxiliary_loss(error_BD: Tensor, pre_BF: Tensor, W_dec_FD: Tensor, dead_F: Tensor) -> AuxiliaryLoss:
+def auxiliary_loss(error_BD: Tensor, dead_pre_BK: Tensor, W_dec_KD: Tensor, select: Select) -> AuxiliaryLoss:
     """How badly the dead latents reconstruct what the living ones leave over, as a share of its variance.
 
-    error_BD: the reconstruction error, a constant here; dead_F: bool. Each token uses its min(D / 2, #dead) largest dead
-    latents. 0, with no gradient, where the error has no variance. Source: Gao et al. 2024, as in dictionary_learning.
+    error_BD: the reconstruction error, a constant here; dead_pre_BK: the pre-activations of the dead latents, zero for a
+    living one among them. Each token uses its D / 2 largest, or all there are. 0, with no gradient, where the error has no
+    variance. Source: Gao et al. 2024, as in dictionary_learning.
     """
-    tokens, width = error_BD.shape
-    dead_K = dead_F.nonzero()[:, 0]
-    chosen = select_pairs("top_k", pre_BF[:, dead_K], min(width // 2, len(dead_K)))
-    pairs = chosen._replace(latents_P=dead_K[chosen.latents_P])
-    left_over_BD = error_BD - decode(pairs, W_dec_FD, tokens)
+    width, candidates = error_BD.shape[1], len(W_dec_KD)
+    codes = select("top_k", dead_pre_BK, min(width // 2, candidates))
+    left_over_BD = error_BD - codes.decode(W_dec_KD)
     share = (1 / (error_BD - error_BD.mean(0)).square().sum()).nan_to_num(posinf=0.0)
-    return AuxiliaryLoss(left_over_BD.square().sum() * share, pairs, left_over_BD * (-2 * share))
+    return AuxiliaryLoss(left_over_BD.square().sum() * share, codes, left_over_BD * (-2 * share))
 
 
 def geometric_median(points_BD: Tensor, iterations: int = 100, tolerance: float = 1e-5) -> Tensor:
@@ -312,12 +341,13 @@ def train(
     """
     curve = list(curve or [])
     for batch_BD in batches:
-        statistics = trainer.step(batch_BD.to(trainer.b_dec_D.device) / norm_factor)
+        statistics = trainer.step(batch_BD.to(trainer.b_dec_D) / norm_factor)
         if trainer.steps % log_every == 0 or trainer.steps == trainer.total_steps:
             row = {name: value.item() for name, value in statistics._asdict().items()}
             if not torch.isfinite(statistics.loss):
                 raise UserError(f"training diverged at step {trainer.steps}; lower training.learning_rate")
             curve.append({"step": trainer.steps, **row})
+            trainer.look_ahead(log_every)
         after_step(curve)
     return curve
 

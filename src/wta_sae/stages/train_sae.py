@@ -11,6 +11,7 @@ from wta_sae.devices import best_device, make_repeatable
 from wta_sae.errors import UserError
 from wta_sae.files import file_sha256
 from wta_sae.options import add_options, read_options
+from wta_sae.prefetch import on_device
 from wta_sae.progress import progress
 from wta_sae.sae import save_sae
 from wta_sae.training import GATES, Curve, Trainer, TrainingOptions, train
@@ -57,7 +58,8 @@ def run(arguments: Namespace) -> None:
         )
     variant = variant_named(arguments.variant)
     switches = {"gate": arguments.gate, "rescale_encoder_bias": arguments.rescale_encoder_bias}
-    trainer = Trainer(arguments.variant, arguments.k, manifest.width, options, steps, arguments.seed, best_device(), **switches)
+    device = best_device()
+    trainer = Trainer(arguments.variant, arguments.k, manifest.width, options, steps, arguments.seed, device, **switches)
     origin = {name: str(value) for name, value in vars(arguments).items() if name not in NOT_OF_THE_RESULT}
     origin["activations"] = file_sha256(arguments.activations / MANIFEST_FILE)
     origin["code"] = [file_sha256(Path(file)) for file in source_files("train-sae")]
@@ -67,7 +69,7 @@ def run(arguments: Namespace) -> None:
         state, curve = found
         trainer.restore(state)
     batches = cache.batches(options.batch_tokens, arguments.seed, options.epochs, skip=trainer.steps)
-    batches = progress(batches, f"training {arguments.out.name}", steps, "step", trainer.steps)
+    batches = progress(on_device(batches, device), f"training {arguments.out.name}", steps, "step", trainer.steps)
     with stopping_at_leisure() as stop_if_told:
 
         def after_step(curve: Curve) -> None:
