@@ -11,7 +11,10 @@ from wta_sae.activations import cache_activations
 from wta_sae.collection import collect_metrics
 from wta_sae.files import read_json, read_tensors, write_json
 from wta_sae.sae import SAE, save_sae
+from wta_sae.stages import train_sae as train_sae_stage
 from wta_sae.text.tokens import write_tokens
+from wta_sae.training import Trainer
+from wta_sae.variants import VARIANTS
 from wta_sae.workflow import flags
 
 GOLDEN = Path(__file__).parent / "data/golden"
@@ -85,6 +88,81 @@ def test_switches_of_wta_and_the_ablation_they_serve_are_recorded(activations, t
     assert (recorded["gate"], recorded["rescale_encoder_bias"], recorded["ablation"]) == ("late", False, "released")
     assert plain["ablation"] is None
     assert not {"gate", "rescale_encoder_bias"} & set(plain)
+
+
+TOGETHER = {
+    "wta": ["--variant", "wta", "--k", "2", "--rates", "0.05", "0.0625", "--gate", "late"],
+    "topk": ["--variant", "topk", "--k", "2"],
+    "batch_topk": ["--variant", "batch_topk", "--k", "3", "--ablation", "gate"],
+}
+
+
+def train_together(activations, *shared):
+    outs = [str(activations.parent / "together" / name) for name in TOGETHER]
+    first, *others = TOGETHER.values()
+    command = ["train-sae", "--activations", str(activations), "--out", *outs, *flags(TRAINING).split(), *shared, *first]
+    return main(command + [word for sae in others for word in ["--and", *sae]])
+
+
+def contents(folder):
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def stop_at(name, monkeypatch):
+    """Ends the job where it saves the SAE of that name, as a kill would."""
+
+    def save_others(directory, *rest, **named):
+        if directory.name == name:
+            raise KeyboardInterrupt
+        save_sae(directory, *rest, **named)
+
+    monkeypatch.setattr(train_sae_stage, "save_sae", save_others)
+
+
+def count_steps(monkeypatch):
+    steps = []
+    step = Trainer.step
+    monkeypatch.setattr(Trainer, "step", lambda self, x_BD: steps.append(self.variant) or step(self, x_BD))
+    return steps
+
+
+def assert_each_is_as_alone(activations):
+    for name, own in TOGETHER.items():
+        assert train_sae(activations, name, *own) == 0
+    assert contents(activations.parent / "together") == contents(activations.parent / "sae")
+
+
+def test_saes_trained_by_one_job_are_those_of_a_job_each(activations):
+    assert train_together(activations) == 0
+    assert_each_is_as_alone(activations)
+
+
+def test_a_job_killed_between_two_of_its_saes_goes_on_with_both(activations, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        stop_at("topk", patched)
+        train_together(activations, "--checkpoint-seconds", "0")
+    (tmp_path / "together/wta/cfg.json").write_text("half-written")
+    steps = count_steps(monkeypatch)
+    assert train_together(activations) == 0
+    assert steps == []
+    assert_each_is_as_alone(activations)
+
+
+def test_a_checkpoint_of_an_sae_alone_serves_it_among_others(activations, tmp_path, monkeypatch):
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        stop_at("wta", patched)
+        train_sae(activations, "../together/wta", *TOGETHER["wta"], "--checkpoint-seconds", "0")
+    with monkeypatch.context() as patched:
+        steps = count_steps(patched)
+        assert train_together(activations) == 0
+    assert steps == [VARIANTS["topk"], VARIANTS["batch_topk"]] * 10
+    assert_each_is_as_alone(activations)
+
+
+def test_a_folder_for_each_sae_is_asked_for(activations, tmp_path, capsys):
+    command = ["train-sae", "--activations", str(activations), "--out", str(tmp_path / "x"), *flags(TRAINING).split()]
+    assert main([*command, *TOGETHER["topk"], "--and", *TOGETHER["wta"]]) == 1
+    assert one_line(capsys) == f"wta_sae train-sae: --out: {tmp_path}/x, but 2 SAEs are asked for; name one folder for each"
 
 
 def test_the_collected_table_names_each_saes_ablation(tmp_path):

@@ -9,7 +9,7 @@ from test_training import BATCH, LATENTS, OPTIONS, STEPS, WIDTH, batches, traine
 from wta_sae import dense_codes
 from wta_sae.dense_codes import select_dense
 from wta_sae.fast_selection import select_pairs
-from wta_sae.training import WHOLE_TILES, Trainer, train
+from wta_sae.training import WHOLE_TILES, Run, Trainer, train
 from wta_sae.variants import VARIANTS
 
 VARIANTS_AND_GATES = [*((variant, "never") for variant in VARIANTS), ("wta", "early"), ("wta", "late")]
@@ -65,7 +65,7 @@ def test_no_latent_dies_unforeseen():
 
 def test_training_looks_ahead_from_row_to_row_of_its_curve():
     one = trainer("topk")
-    train(one, batches(), 1.0, log_every=5)
+    train([Run("topk-k4", one)], batches(), 1.0, log_every=5)
     assert one.horizon == STEPS + 5
     assert one.perhaps_dead >= (one.silent_tokens_F >= OPTIONS.dead_after_tokens).sum() > 0
 

@@ -3,7 +3,7 @@
 import pytest
 
 from wta_sae.errors import UserError
-from wta_sae.sweep import SAESpec, matched_saes, requested_saes, table1_saes
+from wta_sae.sweep import SAESpec, matched_saes, requested_saes, table1_saes, trained_together
 
 RATES = [1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2]
 
@@ -54,6 +54,20 @@ def test_ablations_change_table_1s_wta_sae_one_by_one_and_all_at_once():
     }
     assert {spec.seed for spec in specs.values()} == {1}
     assert names(table1_saes(requested_saes(asked), asked)) == ["wta-k81", "wta-k81-seed2"]
+
+
+def test_saes_of_one_stream_are_trained_together_table_1s_first():
+    asked = config({"topk": {"k": [16, 64]}, "wta": {"rates": [0.01, 0.05]}}, seeds=[1, 2], ablations=["gate", "packing"])
+    specs = requested_saes(asked)
+    asked["training"]["saes_together"] = 3
+    assert [names(group) for group in trained_together(specs, asked)] == [
+        ["topk-k64", "wta-k81", "topk-k16"],
+        ["wta-k64", "wta-k409", "wta-k81-gate"],
+        ["topk-k64-seed2", "wta-k81-seed2", "wta-k64-seed2"],  # another order of the batches
+        ["wta-k81-packing", "wta-k81-all"],  # another cache
+    ]
+    asked["training"]["saes_together"] = 1
+    assert sorted(names(group) for group in trained_together(specs, asked)) == sorted([name] for name in names(specs))
 
 
 def test_a_runs_own_settings_reach_every_sae():

@@ -10,6 +10,7 @@ from wta_sae.dense_codes import DenseCodes, select_dense
 from wta_sae.errors import UserError
 from wta_sae.fast_selection import select_pairs
 from wta_sae.training import (
+    Run,
     Trainer,
     TrainingOptions,
     auxiliary_loss,
@@ -60,7 +61,7 @@ both_arithmetics = pytest.mark.parametrize("select", [select_pairs, select_dense
 
 
 class PlainTrainer:
-    """The algorithm, dense and step by step: torch's own Adam, clip and autograd, nothing shared with the trainer."""
+    """training.md's algorithm, dense and step by step: torch's own Adam, clip and autograd, nothing shared with the trainer."""
 
     def __init__(self, start, variant, k, gate="never"):
         self.variant, self.k, self.gate, self.options = variant, k, gate, start.options
@@ -211,11 +212,39 @@ def test_wta_gives_every_latent_its_winners():
 
 
 def test_training_lowers_the_loss_and_the_curve_says_so():
-    one = trainer("topk", steps=60)
-    curve = train(one, batches(60), norm_factor=1.0, log_every=10)
-    assert [row["step"] for row in curve] == [10, 20, 30, 40, 50, 60]
-    assert curve[-1]["loss"] < 0.7 * curve[0]["loss"]
-    assert curve[-1]["l0"] == pytest.approx(4, abs=0.1)
+    run = Run("one", trainer("topk", steps=60))
+    train([run], batches(60), norm_factor=1.0, log_every=10)
+    assert [row["step"] for row in run.curve] == [10, 20, 30, 40, 50, 60]
+    assert run.curve[-1]["loss"] < 0.7 * run.curve[0]["loss"]
+    assert run.curve[-1]["l0"] == pytest.approx(4, abs=0.1)
+
+
+def same_state(one, other):
+    states = [{name: value.nan_to_num(-1.0) for name, value in trainer.state().items()} for trainer in (one, other)]
+    return states[0].keys() == states[1].keys() and all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def test_saes_trained_together_end_as_each_does_alone():
+    stream = batches(30)
+    together = [Run(variant, trainer(variant, steps=30)) for variant in VARIANTS]
+    train(together, stream, norm_factor=2.0, log_every=7)
+    for run in together:
+        alone = Run(run.name, trainer(run.name, steps=30))
+        train([alone], stream, norm_factor=2.0, log_every=7)
+        assert same_state(run.trainer, alone.trainer)
+        assert run.curve == alone.curve
+
+
+def test_one_that_is_further_waits_for_the_others():
+    stream = batches(30)
+    ahead, behind, undisturbed = (Run("one", trainer("wta", steps=30)) for _ in range(3))
+    train([undisturbed], stream, norm_factor=2.0, log_every=7)
+    train([ahead], stream[:20], norm_factor=2.0, log_every=7)
+    train([behind], stream[:5], norm_factor=2.0, log_every=7)
+    train([ahead, behind], stream[5:], norm_factor=2.0, log_every=7)
+    assert same_state(ahead.trainer, undisturbed.trainer)
+    assert same_state(behind.trainer, undisturbed.trainer)
+    assert ahead.curve == behind.curve == undisturbed.curve
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -364,10 +393,10 @@ def test_learning_rate_schedule():
 
 @both_arithmetics
 def test_a_diverging_run_stops_and_says_where(select):
-    one = trainer("topk", select=select)
+    run = Run("topk-k4", trainer("topk", select=select))
     bad = [batches(1)[0], torch.full((BATCH, WIDTH), torch.inf)]
-    with pytest.raises(UserError, match=r"training diverged at step 2; lower training.learning_rate"):
-        train(one, bad, norm_factor=1.0, log_every=1)
+    with pytest.raises(UserError, match=r"training topk-k4 diverged at step 2; lower training.learning_rate"):
+        train([run], bad, norm_factor=1.0, log_every=1)
 
 
 def test_a_run_too_short_for_its_thresholds_is_refused():

@@ -61,6 +61,19 @@ def test_table1_asks_for_its_own_saes_and_no_others(tmp_path):
     assert not {"figure1", "figure2", "paper"} & set(jobs)
 
 
+def test_saes_trained_together_are_one_job_and_each_a_target(tmp_path):
+    training = {"saes_together": 4}
+    jobs = planned_jobs(plan(tmp_path, "results/table1.tex", run="never-run", training=training))
+    assert {rule for rule in jobs if rule.startswith("train_sae")} == {"train_saes_1", "train_saes_5", "train_saes_6"}
+    assert jobs["evaluate_core"] == 9  # of the three that are trained beside Table 1's, nothing else is made
+    process = plan(tmp_path, "results/never-run/sae/wta-k20-all", run="never-run", training=training)
+    assert planned_jobs(process)["train_saes_7"] == 1
+    line = next(line for line in process.stdout.splitlines() if "train-sae" in line)
+    assert line.count(" --and ") == 1
+    assert "--activations results/never-run/activations-train-first-without-bos" in line
+    assert "--out results/never-run/sae/wta-k20-packing results/never-run/sae/wta-k20-all" in line
+
+
 def test_figure1_needs_no_labelled_texts(tmp_path):
     jobs = planned_jobs(plan(tmp_path, "results/figure1.pdf", run="never-run"))
     assert jobs["train_sae"] == 6  # eleven rates, six different numbers of winners

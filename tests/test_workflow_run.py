@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from workflow import ROOT, by_hand, planned_jobs, snakemake
+from workflow import ROOT, by_hand, planned_jobs, snakemake, start_snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -188,6 +189,53 @@ def test_a_job_killed_half_way_leaves_nothing_and_is_run_again(checkout):
     assert again.returncode == 0, again.stderr
     assert (checkout / "results/tiny/activations/manifest.json").exists()
     assert leftovers(checkout) == []
+
+
+def trained(checkout):
+    """The SAEs' files by name; Snakemake's own time stamps set aside, and hidden folders not."""
+    sae = checkout / "results/tiny/sae"
+    files = [path for path in sae.rglob("*") if path.is_file() and path.name != ".snakemake_timestamp"]
+    return {str(path.relative_to(sae)): path.read_bytes() for path in files}
+
+
+def checkpoints(checkout):
+    return set((checkout / "results/tiny/sae").glob(".*.checkpoints/step-*.safetensors"))
+
+
+def test_training_killed_at_random_moments_with_snakemake_ends_with_the_same_bytes(checkout):
+    """The power fails: snakemake and its two jobs, one with three SAEs and one with one, get no chance to clean up."""
+    (checkout / "long.yaml").write_text("training: {epochs: 40, saes_together: 3}")
+    targets = [f"results/tiny/sae/{name}" for name in ("topk-k4", "wta-k5-encoder_bias")]
+    often = [f"{rule}:checkpoint_seconds=0" for rule in ("train_sae", "train_saes_1")]
+    command = [*targets, *TINY, "long.yaml", "--set-resources", *often]
+    shutil.rmtree(checkout / "results/tiny/sae")
+    undisturbed = snakemake(checkout, *command)
+    assert undisturbed.returncode == 0, undisturbed.stderr
+    expected = trained(checkout)
+    assert {name.split("/")[0] for name in expected} == {"topk-k4", "batch_topk-k4", "wta-k5", "wta-k5-encoder_bias"}
+    shutil.rmtree(checkout / "results/tiny/sae")
+    random.seed(0)
+    for _ in range(3):
+        before = checkpoints(checkout)
+        process = start_snakemake(checkout, *command)
+        while not checkpoints(checkout) - before:
+            assert process.poll() is None
+            time.sleep(0.01)
+        time.sleep(random.uniform(0, 2))
+        os.killpg(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert checkpoints(checkout)
+        locked = snakemake(checkout, *command)
+        assert "--unlock" in locked.stderr
+        assert snakemake(checkout, "--unlock", *command).returncode == 0
+    again = snakemake(checkout, *command)
+    assert again.returncode == 0, again.stderr
+    assert " 0.00/" not in (checkout / "results/tiny/logs/train_sae/topk-k4.log").read_text()  # it did not start anew
+    assert trained(checkout) == expected
+
+
+def test_how_often_training_is_saved_re_runs_nothing(finished):
+    assert plan(finished, "--set-resources", "train_sae:checkpoint_seconds=7") == {}
 
 
 def test_a_layer_beyond_the_model_stops_the_stage_that_meets_it(checkout):

@@ -9,16 +9,30 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 
 
-def by_hand(checkout, *command, **environment):
-    """The finished process of a command in a checkout, whose own src is the one that runs."""
+SNAKEMAKE = ("snakemake", "--cores", "2")
+
+
+def variables_of(checkout, **environment):
+    """The environment in which a checkout's own src is the one that runs."""
     variables = os.environ | {"PYTHONPATH": str(checkout / "src")} | environment
-    variables["PATH"] = f"{Path(sys.executable).parent}:{variables['PATH']}"
+    return variables | {"PATH": f"{Path(sys.executable).parent}:{variables['PATH']}"}
+
+
+def by_hand(checkout, *command, **environment):
+    """The finished process of a command in a checkout."""
+    variables = variables_of(checkout, **environment)
     return subprocess.run(command, cwd=checkout, env=variables, capture_output=True, text=True, check=False)
 
 
 def snakemake(checkout, *arguments, **environment):
     """The same of `snakemake`."""
-    return by_hand(checkout, "snakemake", "--cores", "2", *arguments, **environment)
+    return by_hand(checkout, *SNAKEMAKE, *arguments, **environment)
+
+
+def start_snakemake(checkout, *arguments):
+    """A running `snakemake`, which shares a process group with its jobs and with nobody else."""
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([*SNAKEMAKE, *arguments], cwd=checkout, env=variables_of(checkout), start_new_session=True, **quiet)
 
 
 def planned_jobs(process):

@@ -101,6 +101,20 @@ def matched_saes(specs: Iterable[SAESpec], config: Mapping[str, Any]) -> list[SA
     return _at_k(specs, config) + _ordinary_at_rate(specs, matched_rate(config))
 
 
+def trained_together(specs: Iterable[SAESpec], config: Mapping[str, Any]) -> list[list[SAESpec]]:
+    """The SAEs, `training.saes_together` at most to a group: those of a group see the same batches in the same order.
+
+    Table 1's come first, so that asking for them alone trains few others.
+    """
+    specs = list(specs)
+    table1 = table1_saes(specs, config)
+    streams: dict[Any, list[SAESpec]] = {}
+    for spec in sorted(specs, key=lambda spec: spec not in table1):
+        streams.setdefault((spec.packing, spec.prepend_bos, spec.seed), []).append(spec)
+    size = config["training"]["saes_together"]
+    return [stream[start : start + size] for stream in streams.values() for start in range(0, len(stream), size)]
+
+
 def wta_at_rate(specs: Iterable[SAESpec], rate: float) -> SAESpec:
     """The first ordinary SAE trained for a nominal rate. Raises UserError where none was asked for at that rate."""
     return _ordinary_at_rate(specs, rate)[0]

@@ -8,7 +8,7 @@ and thresholds of the SAE that comes out, so that it acts on raw activations.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -326,30 +326,46 @@ def moving_average(average: Tensor, value: Tensor, beta: float) -> Tensor:
 Curve = list[dict[str, float]]
 
 
+@dataclass
+class Run:
+    """One SAE in training. curve: a row for every so many steps, with what an interrupted job had of it."""
+
+    name: str
+    trainer: Trainer
+    curve: Curve = field(default_factory=list)
+
+
 def train(
-    trainer: Trainer,
+    runs: Sequence[Run],
     batches: Iterable[Tensor],
     norm_factor: float,
     log_every: int,
-    curve: Curve | None = None,
-    after_step: Callable[[Curve], None] = lambda _: None,
-) -> Curve:
-    """Feeds raw activation batches (B, D) to the trainer; returns the training curve, a row every `log_every` steps.
+    after_step: Callable[[], None] = lambda: None,
+) -> None:
+    """Feeds each raw activation batch (B, D) to the trainer of every run; each curve gets a row every `log_every` steps.
 
-    curve: what an interrupted job had of it. after_step: is called between two steps with the curve so far.
-    Raises UserError where the loss is no longer finite, with the step.
+    The runs share the batches and nothing else: each ends as it would alone. The batches begin where the run of the fewest
+    steps stands; one that is further, because its checkpoint is later, lets pass what it has seen.
+    after_step: is called between two batches. Raises UserError where a loss is no longer finite, with the run and the step.
     """
-    curve = list(curve or [])
-    for batch_BD in batches:
-        statistics = trainer.step(batch_BD.to(trainer.b_dec_D) / norm_factor)
-        if trainer.steps % log_every == 0 or trainer.steps == trainer.total_steps:
-            row = {name: value.item() for name, value in statistics._asdict().items()}
-            if not torch.isfinite(statistics.loss):
-                raise UserError(f"training diverged at step {trainer.steps}; lower training.learning_rate")
-            curve.append({"step": trainer.steps, **row})
-            trainer.look_ahead(log_every)
-        after_step(curve)
-    return curve
+    first_step = min(run.trainer.steps for run in runs)
+    for step, batch_BD in enumerate(batches, first_step):
+        x_BD = batch_BD.to(runs[0].trainer.b_dec_D) / norm_factor
+        for run in runs:
+            if run.trainer.steps == step:
+                _train_step(run, x_BD, log_every)
+        after_step()
+
+
+def _train_step(run: Run, x_BD: Tensor, log_every: int) -> None:
+    statistics = run.trainer.step(x_BD)
+    steps = run.trainer.steps
+    if steps % log_every == 0 or steps == run.trainer.total_steps:
+        row = {name: value.item() for name, value in statistics._asdict().items()}
+        if not torch.isfinite(statistics.loss):
+            raise UserError(f"training {run.name} diverged at step {steps}; lower training.learning_rate")
+        run.curve.append({"step": steps, **row})
+        run.trainer.look_ahead(log_every)
 
 
 def _unit_rows(rows_FD: Tensor) -> Tensor:

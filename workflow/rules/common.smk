@@ -4,7 +4,7 @@ import shlex
 from wta_sae.config import check_config, check_folder_writable, check_model_folder
 from wta_sae.errors import UserError
 from wta_sae.text.paths import matching_files
-from wta_sae.sweep import matched_saes, requested_saes, table1_saes
+from wta_sae.sweep import matched_saes, requested_saes, table1_saes, trained_together
 from wta_sae.variants import VARIANTS
 from wta_sae.workflow import flags, source_files
 
@@ -30,6 +30,7 @@ SAES = {spec.name: spec for spec in checked(requested_saes, config)}
 TABLE1_SAES = [spec.name for spec in table1_saes(SAES.values(), config)]
 MATCHED_SAES = [spec.name for spec in matched_saes(SAES.values(), config)]
 ORDINARY_SAES = [name for name, spec in SAES.items() if spec.ablation is None]
+TRAINED_TOGETHER = [[spec.name for spec in group] for group in trained_together(SAES.values(), config)]
 SWEEP_SAES = [name for name in ORDINARY_SAES if SAES[name].variant == "wta" and SAES[name].seed == SEED]
 QUADRANTS = [f"<run>/labelled/quadrants/{a}-{b}.json" for a, b in config["labelled_texts"]["pairs"]]
 
@@ -94,18 +95,25 @@ def text_files(wildcards):
     return TEXT_FILES if wildcards.source == "files" else []
 
 
-def sae_flags(wildcards):
-    """What sets one SAE's training apart from another's; settings of WTA alone only there."""
-    spec = SAES[wildcards.sae]
-    own = {"variant": spec.variant, "k": spec.k, "seed": spec.seed}
-    if spec.rates:
-        own |= {"rates": spec.rates, "gate": spec.gate, "rescale_encoder_bias": spec.rescale_encoder_bias}
-    return flags(own | ({"ablation": spec.ablation} if spec.ablation else {}))
+def trained_by(saes, wildcards):
+    """The SAEs of a training job; `{sae}` stands for the one that the job's wildcard names."""
+    return [SAES[wildcards.get("sae", sae)] for sae in saes]
 
 
-def sae_activations(wildcards):
-    spec = SAES[wildcards.sae]
-    return f"<run>/{cache_name(spec.packing, spec.prepend_bos)}"
+def training_activations(specs):
+    """The cache that they all train on."""
+    return f"<run>/{cache_name(specs[0].packing, specs[0].prepend_bos)}"
+
+
+def training_flags(specs):
+    """The seed that they share, then what sets each apart from another; settings of WTA alone only there."""
+    saes = []
+    for spec in specs:
+        own = {"variant": spec.variant, "k": spec.k}
+        if spec.rates:
+            own |= {"rates": spec.rates, "gate": spec.gate, "rescale_encoder_bias": spec.rescale_encoder_bias}
+        saes.append(flags(own | ({"ablation": spec.ablation} if spec.ablation else {})))
+    return f"--seed {specs[0].seed} " + " --and ".join(saes)
 
 
 def inference_rules(wildcards):

@@ -1,23 +1,32 @@
-rule train_sae:
-    input:
-        activations=sae_activations,
-        code=source_files("train-sae"),
-    output:
-        directory("<run>/sae/{sae}"),
-    log:
-        "<run>/logs/train_sae/{sae}.log",
-    benchmark:
-        "<run>/benchmarks/train_sae/{sae}.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    threads: 1
-    resources:
-        mem_mb=4000,
-        runtime=240,
-        gpu=1,
-    params:
-        sae=sae_flags,
-        options=flags(config["training"]),
-    shell:
-        "python -m wta_sae train-sae --activations {input.activations} {params.sae} {params.options}"
-        " --out {output} > {log} 2>&1"
+# A rule for an SAE trained alone, and one for each group that training.saes_together puts together: its job trains them in one
+# pass over the cache, and each is a target still. Where both rules make an SAE, Snakemake takes the one without wildcards.
+GROUPS = {f"train_saes_{number}": saes for number, saes in enumerate(TRAINED_TOGETHER, 1) if len(saes) > 1}
+
+for name, saes in {"train_sae": ["{sae}"], **GROUPS}.items():
+
+    rule:
+        name:
+            name
+        input:
+            activations=lambda wildcards, saes=saes: training_activations(trained_by(saes, wildcards)),
+            code=source_files("train-sae"),
+        output:
+            [directory(f"<run>/sae/{sae}") for sae in saes],
+        log:
+            f"<run>/logs/train_sae/{saes[0]}.log",
+        benchmark:
+            f"<run>/benchmarks/train_sae/{saes[0]}.tsv"
+        conda:
+            "../../envs/torch.yaml"
+        threads: 1
+        resources:
+            mem_mb=3000 + 1000 * len(saes),
+            runtime=240 * len(saes),
+            gpu=1,
+            checkpoint_seconds=300,  # a resource, since no change of a resource makes Snakemake train again
+        params:
+            options=flags({key: value for key, value in config["training"].items() if key != "saes_together"}),
+            saes=lambda wildcards, saes=saes: training_flags(trained_by(saes, wildcards)),
+        shell:
+            "python -m wta_sae train-sae --activations {input.activations} --out {output} {params.options}"
+            " --checkpoint-seconds {resources.checkpoint_seconds} {params.saes} > {log} 2>&1"

@@ -1,11 +1,13 @@
-"""Trains one sparse autoencoder on cached activations and writes it as an SAELens directory."""
+"""Trains sparse autoencoders on cached activations, each into an SAELens directory; several share one pass over the cache."""
 
-from argparse import ArgumentParser, BooleanOptionalAction, Namespace
+from argparse import REMAINDER, ArgumentParser, BooleanOptionalAction, Namespace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pandas as pd
+import torch
 
-from wta_sae.activations import MANIFEST_FILE, ActivationCache
+from wta_sae.activations import MANIFEST_FILE, ActivationCache, Manifest
 from wta_sae.checkpoints import Checkpoints, stopping_at_leisure
 from wta_sae.devices import best_device, make_repeatable
 from wta_sae.errors import UserError
@@ -14,20 +16,29 @@ from wta_sae.options import add_options, read_options
 from wta_sae.prefetch import on_device
 from wta_sae.progress import progress
 from wta_sae.sae import save_sae
-from wta_sae.training import GATES, Curve, Trainer, TrainingOptions, train
+from wta_sae.training import GATES, Run, Trainer, TrainingOptions, train
 from wta_sae.variants import VARIANTS, l0_budget, variant_named
 from wta_sae.workflow import source_files
 
 LOG_EVERY = 10
-NOT_OF_THE_RESULT = ("activations", "out", "checkpoint_seconds")  # arguments that another job may change
+NOT_OF_THE_RESULT = ("activations", "out", "further", "checkpoint_seconds")  # arguments that another job may change
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--activations", type=Path, required=True, help="directory of the activation cache")
+    parser.add_argument(
+        "--out", type=Path, nargs="+", required=True, help="directory to write; with --and, one for each SAE in their order"
+    )
+    add_options(parser, TrainingOptions)
+    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--checkpoint-seconds", type=float, default=300, help="between two checkpoints", metavar="X")
+    _add_sae_arguments(parser)
+
+
+def _add_sae_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--variant", required=True, help=f"one of: {', '.join(VARIANTS)}")
     parser.add_argument("--k", type=int, required=True, help="active latents a token; for wta: winners a latent and batch")
     parser.add_argument("--rates", type=float, nargs="*", default=[], help="nominal rates that give wta these winners")
-    add_options(parser, TrainingOptions)
     parser.add_argument(
         "--gate",
         choices=GATES,
@@ -41,46 +52,100 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="wta only: whether the saved encoder bias is folded by the norm factor, which the released code forgets",
     )
     parser.add_argument("--ablation", metavar="NAME", help="what this SAE is trained to show, recorded with it")
-    parser.add_argument("--seed", type=int, required=True)
-    parser.add_argument("--checkpoint-seconds", type=float, default=300, help="between two checkpoints", metavar="X")
-    parser.add_argument("--out", type=Path, required=True, help="directory to write")
+    parser.add_argument(
+        "--and",
+        dest="further",
+        nargs=REMAINDER,
+        default=[],
+        help="another SAE, trained in the same pass over the cache: all flags from --variant on, once more for it",
+    )
+
+
+class Job(NamedTuple):
+    """What one SAE's training is made of. arguments: as if this SAE were trained alone."""
+
+    arguments: Namespace
+    run: Run
+    checkpoints: Checkpoints
+
+    def save_checkpoint(self) -> None:
+        trainer = self.run.trainer
+        self.checkpoints.save(trainer.steps, trainer.state(), self.run.curve)
 
 
 def run(arguments: Namespace) -> None:
     make_repeatable(arguments.seed)
     options = read_options(arguments, TrainingOptions)
     cache = ActivationCache(arguments.activations)
-    manifest = cache.manifest
-    steps = manifest.rows * options.epochs // max(options.batch_tokens, 1)
+    norm_factor = cache.manifest.norm_factor
+    steps = cache.manifest.rows * options.epochs // max(options.batch_tokens, 1)
     if steps == 0:
         raise UserError(
-            f"training.batch_tokens: {options.batch_tokens:,}, but the cache holds {manifest.rows:,} tokens; lower it"
+            f"training.batch_tokens: {options.batch_tokens:,}, but the cache holds {cache.manifest.rows:,} tokens; lower it"
         )
-    variant = variant_named(arguments.variant)
-    switches = {"gate": arguments.gate, "rescale_encoder_bias": arguments.rescale_encoder_bias}
     device = best_device()
-    trainer = Trainer(arguments.variant, arguments.k, manifest.width, options, steps, arguments.seed, device, **switches)
+    jobs = [_job(one, options, cache.manifest, steps, device) for one in _arguments_of_each(arguments)]
+    done = min(job.run.trainer.steps for job in jobs)
+    batches = cache.batches(options.batch_tokens, arguments.seed, options.epochs, skip=done)
+    names = jobs[0].run.name + (f" and {len(jobs) - 1} more" if len(jobs) > 1 else "")
+    batches = progress(on_device(batches, device), f"training {names}", steps, "step", done)
+    with stopping_at_leisure() as stop_if_told:
+
+        def save_checkpoints() -> None:
+            for job in jobs:
+                job.save_checkpoint()
+
+        def after_step() -> None:
+            if jobs[0].checkpoints.due():
+                save_checkpoints()
+            stop_if_told(save_checkpoints)
+
+        train([job.run for job in jobs], batches, norm_factor, LOG_EVERY, after_step)
+    for job in jobs:
+        sae, thresholds = job.run.trainer.trained(norm_factor, tuple(job.arguments.rates))
+        metadata = _metadata(job.arguments, options, cache.manifest, steps)
+        save_sae(job.arguments.out, sae, thresholds, metadata, curve=pd.DataFrame(job.run.curve))
+    for job in jobs:  # only now: a job killed before its last SAE was saved makes all of them again
+        job.checkpoints.clear()
+
+
+def _arguments_of_each(arguments: Namespace) -> list[Namespace]:
+    """The arguments with which each of the SAEs asked for would be trained alone."""
+    parser = ArgumentParser(prog="python -m wta_sae train-sae ... --and", add_help=False)
+    _add_sae_arguments(parser)
+    saes = [arguments]
+    while saes[-1].further:
+        saes.append(parser.parse_args(saes[-1].further))
+    outs = arguments.out
+    if not len(set(outs)) == len(outs) == len(saes):
+        raise UserError(f"--out: {' '.join(map(str, outs))}, but {len(saes)} SAEs are asked for; name one folder for each")
+    return [Namespace(**vars(arguments) | vars(own) | {"out": out}) for own, out in zip(saes, outs, strict=True)]
+
+
+def _job(arguments: Namespace, options: TrainingOptions, manifest: Manifest, steps: int, device: torch.device) -> Job:
+    """An SAE at its last checkpoint, or at its beginning."""
+    trainer = Trainer(
+        arguments.variant, arguments.k, manifest.width, options, steps, arguments.seed, device, **_switches(arguments)
+    )
     origin = {name: str(value) for name, value in vars(arguments).items() if name not in NOT_OF_THE_RESULT}
     origin["activations"] = file_sha256(arguments.activations / MANIFEST_FILE)
     origin["code"] = [file_sha256(Path(file)) for file in source_files("train-sae")]
     checkpoints = Checkpoints(arguments.out, origin, arguments.checkpoint_seconds)
-    curve = None
+    run = Run(arguments.out.name, trainer)
     if (found := checkpoints.latest()) is not None:
-        state, curve = found
+        state, run.curve = found
         trainer.restore(state)
-    batches = cache.batches(options.batch_tokens, arguments.seed, options.epochs, skip=trainer.steps)
-    batches = progress(on_device(batches, device), f"training {arguments.out.name}", steps, "step", trainer.steps)
-    with stopping_at_leisure() as stop_if_told:
+    return Job(arguments, run, checkpoints)
 
-        def after_step(curve: Curve) -> None:
-            if checkpoints.due():
-                checkpoints.save(trainer.steps, trainer.state(), curve)
-            stop_if_told(lambda: checkpoints.save(trainer.steps, trainer.state(), curve))
 
-        curve = train(trainer, batches, manifest.norm_factor, LOG_EVERY, curve, after_step)
-    rates = tuple(arguments.rates)
-    sae, thresholds = trainer.trained(manifest.norm_factor, rates)
-    metadata = {
+def _switches(arguments: Namespace) -> dict[str, Any]:
+    return {"gate": arguments.gate, "rescale_encoder_bias": arguments.rescale_encoder_bias}
+
+
+def _metadata(arguments: Namespace, options: TrainingOptions, manifest: Manifest, steps: int) -> dict[str, Any]:
+    """What is recorded with a trained SAE."""
+    variant = variant_named(arguments.variant)
+    return {
         "model_name": manifest.model,
         "hook_name": manifest.hook_name,
         "hook_head_index": None,
@@ -89,8 +154,8 @@ def run(arguments: Namespace) -> None:
         "dataset_path": str(manifest.tokens.get("text", {}).get("dataset", "")),
         "variant": arguments.variant,
         "k": arguments.k,
-        "rates": list(rates),
-        **(switches if variant.budget == "rates" else {}),
+        "rates": arguments.rates,
+        **(_switches(arguments) if variant.budget == "rates" else {}),
         "ablation": arguments.ablation,
         "l0_budget": l0_budget(arguments.variant, arguments.k, options.latents, options.batch_tokens),
         "steps": steps,
@@ -98,5 +163,3 @@ def run(arguments: Namespace) -> None:
         "norm_factor": manifest.norm_factor,
         "training": vars(options) | ({} if variant.auxiliary_loss else {"auxiliary_coefficient": 0.0}),
     }
-    save_sae(arguments.out, sae, thresholds, metadata, curve=pd.DataFrame(curve))
-    checkpoints.clear()
