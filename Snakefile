@@ -20,6 +20,7 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/matched.smk"
 include: "workflow/rules/paper.smk"
+include: "workflow/rules/reproduction.smk"
 
 
 resource_scopes:
@@ -33,6 +34,8 @@ rule all:
         "results/table1.tex",
         "results/table_published.tex",
         "results/table2.tex",
+        "results/table_claims.tex",
+        "results/reproduction.md",
         "results/figure1.pdf",
         "results/figure2.pdf",
         "<run>/metrics.csv",

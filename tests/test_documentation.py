@@ -3,6 +3,9 @@
 import re
 from pathlib import Path
 
+import synthetic_metrics as synthetic
+from wta_sae.presentation.reproduction import reproduction_report
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 CONFIG = (ROOT / "config.yaml").read_text()
@@ -31,3 +34,23 @@ def test_every_key_of_the_config_is_explained():
     headed = ("packages:", "split:", "column:", "rates:", "context_length")
     bare = [line for line in keys if "#" not in line and not line.strip().startswith(headed)]
     assert bare == []
+
+
+def without_what_a_run_decides(report):
+    """The report's text with its numbers (and the dashes of missing ones) and its bold words blotted out."""
+    number = r"\N{MINUS SIGN}?\d([\d,.]*\d)?(e-\d+)?"
+    report = re.sub(r"\*\*[^*]+\*\*", "*", report)
+    return " ".join(re.sub(rf"({number}|—)( ± {number})?( to {number})?", "#", report).split())
+
+
+def test_the_committed_report_is_what_the_present_template_gives():
+    """Out of date: run the demo and copy results/reproduction.md over it."""
+    committed = (ROOT / "docs/reproduction.md").read_text(encoding="utf-8")
+    present = reproduction_report(synthetic.CONFIG, synthetic.METRICS, synthetic.PUBLISHED)
+    assert without_what_a_run_decides(committed) == without_what_a_run_decides(present)
+
+
+def test_a_change_of_the_reports_text_is_seen_and_one_of_its_numbers_is_not():
+    shown = "L0 is 16.0 ± 0.2 at 1e-6 to 5e-4: **stands**."
+    assert without_what_a_run_decides(shown) == without_what_a_run_decides("L0 is — at 0.05: **does not stand**.")
+    assert without_what_a_run_decides(shown) != without_what_a_run_decides(shown.replace("is", "was"))

@@ -24,7 +24,7 @@ GROUPS = (
 @cache
 def golden_core() -> dict[str, Evaluation]:
     tokens = golden.tokens()
-    return evaluate_core(golden.language_model(), golden.saes(), tokens, tokens, batch_contexts=16)
+    return evaluate_core(golden.language_model(), golden.saes(), tokens, batch_contexts=16)
 
 
 @pytest.mark.parametrize("name", golden.NAMES)
@@ -82,7 +82,7 @@ def test_behaviour_does_not_depend_on_the_batch():
 
 def test_a_perfect_sae_loses_nothing():
     lm, tokens = golden.language_model(), golden.tokens()[:8]
-    found = evaluate_core(lm, {"perfect": golden.identity_sae(lm.width)}, tokens, tokens)["perfect"].metrics
+    found = evaluate_core(lm, {"perfect": golden.identity_sae(lm.width)}, tokens)["perfect"].metrics
     ones = ("explained_variance", "explained_variance_legacy", "explained_variance_saebench", "cossim", "l2_ratio")
     for name in (*ones, "kl_div_score", "ce_loss_score", "relative_reconstruction_bias"):
         assert found[name] == pytest.approx(1, abs=1e-5), name
@@ -93,7 +93,7 @@ def test_a_perfect_sae_loses_nothing():
 def test_the_order_of_the_latents_does_not_matter():
     lm, sae, tokens = golden.language_model(), golden.saes()["batchtopk"], golden.tokens()[:8]
     order = torch.randperm(512, generator=torch.Generator().manual_seed(1))
-    found = evaluate_core(lm, {"plain": sae, "permuted": golden.permuted(sae, order)}, tokens, tokens)
+    found = evaluate_core(lm, {"plain": sae, "permuted": golden.permuted(sae, order)}, tokens)
     assert found["permuted"].metrics == pytest.approx(found["plain"].metrics, rel=1e-4)
     torch.testing.assert_close(
         found["permuted"].per_latent["feature_density"], found["plain"].per_latent["feature_density"][order]

@@ -1,10 +1,15 @@
+from dataclasses import replace
+
+import pandas as pd
 import pytest
 import torch
 
 import metrics_golden as golden
+from wta_sae.__main__ import main
+from wta_sae.files import read_json
 from wta_sae.metrics import geometry
-from wta_sae.metrics.geometry import encoder_decoder_geometry
-from wta_sae.sae import SAE
+from wta_sae.metrics.geometry import encoder_decoder_geometry, threshold_ratio
+from wta_sae.sae import SAE, save_sae
 
 STATISTICS = (
     "encoder_bias",
@@ -66,3 +71,33 @@ def test_zero_vectors_and_a_lone_latent_give_numbers():
     assert encoder_decoder_geometry(zero).per_latent["encoder_decoder_cosine_sim"].tolist() == [0, 0]
     lone = SAE(torch.ones(2, 1), torch.zeros(1), torch.ones(1, 2), torch.zeros(2), "relu")
     assert encoder_decoder_geometry(lone).metrics["average_max_decoder_cosine_sim"] == -1
+
+
+def test_threshold_ratio_by_hand():
+    per_latent = torch.tensor([1.0, 6.0, torch.inf, 2.0, 8.0])  # the third latent never won
+    assert threshold_ratio({"described": torch.tensor(2.0), "per_latent": per_latent}).metrics == {"threshold_ratio_median": 2}
+    assert threshold_ratio({"per_latent": per_latent, "threshold": torch.tensor(0.5)}).metrics == {"threshold_ratio_median": 8}
+
+
+@pytest.mark.parametrize("theta", [0.0, -1.0, torch.inf, torch.nan])
+def test_a_threshold_that_is_no_scale_gives_no_ratio(theta):
+    assert threshold_ratio({"described": torch.tensor(theta), "per_latent": torch.ones(3)}).metrics == {}
+
+
+def test_missing_thresholds_give_no_ratio():
+    assert threshold_ratio({}).metrics == {}
+    assert threshold_ratio({"per_latent": torch.ones(3)}).metrics == {}
+    assert threshold_ratio({"described": torch.tensor(1.0)}).metrics == {}
+    assert threshold_ratio({"described": torch.tensor(1.0), "per_latent": torch.full((3,), torch.inf)}).metrics == {}
+
+
+@pytest.mark.parametrize("with_thresholds", [True, False])
+def test_the_stage_reads_the_thresholds_beside_the_weights(tmp_path, with_thresholds):
+    sae = replace(golden.identity_sae(2), inference="threshold", threshold=torch.tensor(0.5))
+    thresholds = {"threshold": sae.threshold, "per_latent": torch.tensor([1.0, 2.0, 4.0, 1.0])}
+    save_sae(tmp_path / "sae", sae, thresholds if with_thresholds else {}, {}, pd.DataFrame())
+    assert main(["evaluate", "geometry", "--sae", str(tmp_path / "sae"), "--out", str(tmp_path / "geometry.json")]) == 0
+    found = read_json(tmp_path / "geometry.json")
+    assert found["inference"] is None
+    assert found["encoder_decoder_cosine_sim_mean"] == 1
+    assert found.get("threshold_ratio_median") == (3 if with_thresholds else None)

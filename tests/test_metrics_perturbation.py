@@ -8,8 +8,9 @@ from wta_sae.errors import UserError
 from wta_sae.metrics.ablation import ablated_logits, top_latents
 from wta_sae.metrics.pooling import Pooled, pool_texts, tokenize_texts
 from wta_sae.metrics.probes import Probe
-from wta_sae.metrics.scr import QUADRANTS, SETS, balanced_groups, evaluate_scr, scr_metrics, set_effects, train_set_probes
-from wta_sae.metrics.tpp import class_accuracies, class_effects, evaluate_tpp, tpp_metrics, train_class_probes
+from wta_sae.metrics.scr import QUADRANTS, SETS, balanced_groups, pool_quadrants, scr_metrics, set_effects, train_set_probes
+from wta_sae.metrics.tasks import pool_classes
+from wta_sae.metrics.tpp import class_accuracies, class_effects, tpp_metrics, train_class_probes
 
 N_VALUES = (2, 5, 10, 20, 50)
 # At SAEBench's seed the draws are its own, so only rounding can turn a decision: five of the 1000 texts that a mean is over.
@@ -229,11 +230,12 @@ def test_the_order_of_the_latents_does_not_matter():
 def test_perturbation_from_end_to_end():
     lm, saes = golden.language_model(), golden.saes()
     texts = {split: {name: found[:20] for name, found in golden.texts()[split].items()} for split in ("train", "test")}
-    found = evaluate_tpp(lm, saes, texts, (2,), context=32)
+    found = tpp_metrics(saes, *pool_classes(lm, saes, texts, context=32), (2,))
     assert set(found) == set(golden.NAMES)
     assert len(found["topk"].metrics) == 6
     quadrants = {split: {name: found[:20] for name, found in golden.quadrants()[split].items()} for split in ("train", "test")}
-    found = evaluate_scr(lm, saes, quadrants, (2,), context=32)
+    train, test = pool_quadrants(lm, saes, quadrants, context=32)
+    found = scr_metrics(saes, train, test, train_set_probes(train, test, seed=42), (2,))
     assert {"scr_dir1_threshold_2", "scr_dir2_threshold_2_masked"} <= set(found["batchtopk"].metrics)
 
 
@@ -247,7 +249,7 @@ def test_perturbation_from_end_to_end():
 )
 def test_bad_quadrants_are_refused(quadrants, message):
     with pytest.raises(UserError, match=message):
-        evaluate_scr(golden.language_model(), golden.saes(), quadrants)
+        pool_quadrants(golden.language_model(), golden.saes(), quadrants)
 
 
 def test_sets_name_the_groups():

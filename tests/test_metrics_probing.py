@@ -7,10 +7,10 @@ from torch import nn
 
 import metrics_golden as golden
 from wta_sae.errors import UserError
-from wta_sae.metrics.pooling import Pooled, for_batches_of, pool_texts, tokenize_texts
+from wta_sae.metrics.pooling import Pooled, pool_texts, released_winners, tokenize_texts, with_winners
 from wta_sae.metrics.probes import FULL_PROBE, PERTURBATION_PROBE, Recipe, train_probe
-from wta_sae.metrics.probing import evaluate_probing, probing_metrics, top_k_accuracy
-from wta_sae.metrics.tasks import one_vs_rest
+from wta_sae.metrics.probing import probing_metrics, top_k_accuracy
+from wta_sae.metrics.tasks import one_vs_rest, pool_classes
 
 # At SAEBench's seed the draws are its own, so only rounding can turn a decision: five of the 1000 texts that a mean is over.
 FIVE_TEXTS = 0.005
@@ -78,9 +78,10 @@ def test_pooling_in_pieces_equals_whole_batches(inference):
 def test_parts_of_a_released_batch_keep_its_winners():
     sae = replace(golden.saes()["topk"], inference="released", rate=0.05)
     x = torch.randn(100, 12, 64, generator=torch.Generator().manual_seed(0))
-    whole, encode = sae.encode(x), for_batches_of(sae, 100)
+    whole, winners = sae.encode(x), dict(released_winners({"sae": sae}, 100))
     for size in (1, 7, 100):
-        torch.testing.assert_close(torch.cat([encode(part) for part in x.split(size)]), whole)
+        parts = [with_winners({"sae": sae}, winners, len(part))["sae"].encode(part) for part in x.split(size)]
+        torch.testing.assert_close(torch.cat(parts), whole)
     assert ((whole > 0).sum(1) == 5).any()
 
 
@@ -178,7 +179,7 @@ def test_texts_are_probed_from_end_to_end():
         "train": {"word": ["alpha beta gamma"] * 8, "code": ["x = (1, 2)"] * 8},
         "test": {"word": ["gamma delta beta"] * 4, "code": ["y = (3, 4)"] * 4},
     }
-    found = evaluate_probing(golden.language_model(), golden.saes(), texts, k_values=(1,), context=16)
+    found = probing_metrics(*pool_classes(golden.language_model(), golden.saes(), texts, context=16), k_values=(1,))
     assert set(found) == set(golden.NAMES)
     for evaluation in found.values():
         assert set(evaluation.metrics) == {
@@ -201,9 +202,9 @@ def test_texts_are_probed_from_end_to_end():
 )
 def test_bad_texts_are_refused(train, test, message):
     with pytest.raises(UserError, match=message):
-        evaluate_probing(golden.language_model(), golden.saes(), {"train": train, "test": test})
+        pool_classes(golden.language_model(), golden.saes(), {"train": train, "test": test})
 
 
 def test_a_missing_split_is_refused():
     with pytest.raises(UserError, match="no 'test' split"):
-        evaluate_probing(golden.language_model(), golden.saes(), {"train": {"a": ["x"], "b": ["x"]}})
+        pool_classes(golden.language_model(), golden.saes(), {"train": {"a": ["x"], "b": ["x"]}})

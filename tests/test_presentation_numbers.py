@@ -47,7 +47,20 @@ def test_numbers_come_from_config_metrics_and_published():
         "EvCentredBatchTopkMinusWtaPerLatent": "0.273",
         "EvCentredPerLatentAgainstReleased": "above",
         "WtaReleasedKlScorePeakRate": "0.005",
-        "MatchedWtaPerLatentLZero": "16.0",
+        "Seeds": "42, 43 and 44",
+        "TopkKs": "4, 16 and 64",
+        "ReleasedLZeroMost": "16.00",
+        "DescribedOverBudget": "2.1",
+        "WtaThresholdRatio": "8.00",
+        "BatchTopkThresholdRatio": "1.10",
+        "PublishedSaeCount": "7",
+        "EncoderBiasWtaReleasedEvChange": r"\textminus{}0.100",
+        "EncoderBiasWtaReleasedEvWord": "lower",
+        "PackingWtaPerLatentEvWord": "within noise",
+        "MatchedWtaEvCentred": r"0.840 \ensuremath{\pm} 0.001",
+        "GapOwnEvCentred": r"0.052 \ensuremath{\pm} 0.001",
+        "ReadoutShareEvCentred": r"87\,\%",
+        "ClaimsReleasedCount": "13",
         "MedianCosineTrend": "never falls as the rate grows",
         "PublishedTopkCeScore": "0.971",
         "PublishedTableWinners": "81",
@@ -69,6 +82,7 @@ def test_numbers_of_a_run_that_evaluates_less_are_dashes():
     macros = macros_of(numbers.numbers_tex(CONFIG, core, PUBLISHED))
     assert macros["WtaDescribedScr"] == macros["CeWithoutSae"] == macros["WtaReleasedKlScorePeakRate"] == "---"
     assert macros["CeScorePerLatentAgainstReleased"] == "not comparable with"
+    assert macros["GapOwnCeScore"] == macros["WtaThresholdRatio"] == "---"
 
 
 def test_descriptions_follow_the_sources():

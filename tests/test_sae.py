@@ -6,7 +6,7 @@ import torch
 
 from wta_sae.errors import UserError
 from wta_sae.files import read_json, write_json
-from wta_sae.sae import SAE, load_sae, read_metadata, save_sae
+from wta_sae.sae import SAE, encode_with_each, load_sae, read_metadata, save_sae
 from wta_sae.selection import top_k
 
 WIDTH, LATENTS = 6, 20
@@ -69,6 +69,25 @@ def test_encode_by_hand():
     assert sae.encode(x_BD).tolist() == [[3, 0], [0, 3]]
     assert sae.decode(sae.encode(x_BD)).tolist() == [[4, 0], [1, 3]]
     assert dataclasses.replace(sae, subtract_b_dec=False).pre_activations(x_BD).tolist() == [[4, 1], [3, 3]]
+
+
+def test_rules_that_share_an_encoder_share_the_pre_activations(x_SLD, monkeypatch):
+    described = random_sae("described")
+    others = {
+        "released": dataclasses.replace(described, inference="released"),
+        "relu": dataclasses.replace(described, inference="relu"),
+        "uncentred": dataclasses.replace(described, subtract_b_dec=False),
+        "another": random_sae("topk"),
+    }
+    saes = {"described": described, **others}
+    expected = {label: sae.encode(x_SLD) for label, sae in saes.items()}
+    pre_activations, computed = SAE.pre_activations, []
+    monkeypatch.setattr(SAE, "pre_activations", lambda sae, x: computed.append(sae) or pre_activations(sae, x))
+    found = dict(encode_with_each(saes, x_SLD))
+    assert list(found) == list(saes)
+    for label in saes:
+        assert torch.equal(found[label], expected[label]), label
+    assert len(computed) == 3  # the first three share theirs
 
 
 def test_a_wta_directory_holds_every_rule(tmp_path, x_SLD):

@@ -36,6 +36,11 @@ def test_threshold_is_strict_and_may_differ_between_latents():
     assert above_threshold(PRE_BF, tensor([0.0, 1.0, 0.0, 2.0])).tolist() == [[3, 0, 0, 0], [0.5, 4, 0, 0]]
 
 
+def test_a_threshold_that_is_not_set_keeps_all_and_an_infinite_one_nothing():
+    assert torch.equal(above_threshold(PRE_BF, tensor(torch.nan)), PRE_BF)
+    assert not above_threshold(PRE_BF, tensor(torch.inf)).any()
+
+
 def test_winners_per_sequence_count_sequences_and_not_tokens():
     pre_SLF = tensor([[[1.0, 5.0], [2.0, 4.0], [0.5, 6.0]], [[7.0, 0.0], [8.0, 1.0], [9.0, 2.0]]])
     assert winners_per_sequence(pre_SLF, 0.05).tolist() == [[[0, 0], [2, 0], [0, 6]], [[0, 0], [0, 0], [9, 2]]]

@@ -52,7 +52,7 @@ def trainer(variant, k=4, steps=STEPS, seed=0, gate="never", rescale_encoder_bia
 
 
 class PlainTrainer:
-    """training.md's algorithm, dense and step by step: torch's own Adam, clip and autograd, nothing shared with the trainer."""
+    """The algorithm, dense and step by step: torch's own Adam, clip and autograd, nothing shared with the trainer."""
 
     def __init__(self, start, variant, k, gate="never"):
         self.variant, self.k, self.gate, self.options = variant, k, gate, start.options

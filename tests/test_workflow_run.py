@@ -109,7 +109,7 @@ def test_touching_the_code_does_nothing_and_editing_it_reruns_just_what_uses_it(
         file.write_text(before + "\n# edited\n")
         jobs = plan(finished)
         assert jobs["evaluate_geometry"] == 6
-        assert not {"train_sae", "evaluate_core", "evaluate_probing", "cache_activations", "figure2", "table2"} & set(jobs)
+        assert not {"train_sae", "evaluate_core", "evaluate_classes", "cache_activations", "figure2", "table2"} & set(jobs)
     finally:
         file.write_text(before)
     assert plan(finished) == {}
@@ -119,7 +119,7 @@ def test_a_changed_config_value_reruns_just_what_reads_it(finished, tmp_path):
     changed = tmp_path / "changed.yaml"
     changed.write_text("evaluation: {perturbed_latents: [2, 20, 50]}")
     jobs = planned_jobs(snakemake(finished, "--dry-run", *TINY, str(changed)))
-    assert {"evaluate_scr", "evaluate_tpp"} <= set(jobs)
+    assert {"evaluate_scr", "evaluate_classes"} <= set(jobs)
     assert not {"train_sae", "evaluate_core", "cache_activations"} & set(jobs)
 
 

@@ -21,6 +21,7 @@ STAGES = {
     "evaluate core": "KL, cross-entropy, sparsity, reconstruction, densities",
     "evaluate geometry": "encoder against decoder directions",
     "evaluate probing": "sparse probing accuracy",
+    "evaluate classes": "sparse probing and TPP together: they read the same texts",
     "evaluate scr": "spurious correlation removal",
     "evaluate tpp": "targeted probe perturbation",
     "evaluate subspace": "the paper text's subspace cosine and projection percentage",
@@ -33,6 +34,8 @@ STAGES = {
     "table-matched": "the comparison of SAEs at equal L0",
     "table-published": "published beside rebuilt numbers",
     "table2": "author contributions",
+    "table-claims": "the paper's conclusions, decided on a run",
+    "reproduction": "what the paper's text and released code differ in, measured, as a report",
     "numbers": "every number in the paper's prose, as LaTeX macros",
     "paper": "the paper's PDF",
 }

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from wta_sae.language_model import LanguageModel
-from wta_sae.metrics.evaluation import check_saes, check_tokens
+from wta_sae.metrics.inputs import check_saes, check_tokens
 from wta_sae.progress import progress
 from wta_sae.sae import SAE
 

@@ -6,6 +6,7 @@ What an SAE does at inference never depends on the batch that it is given, excep
 definition.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import Tensor
+from torch.nn.functional import linear
 
 from wta_sae.errors import UserError
 from wta_sae.files import read_json, read_tensors, replacing, write_json, write_tensors, write_text
@@ -49,11 +51,14 @@ class SAE:
     def pre_activations(self, x: Tensor) -> Tensor:
         """ReLU((x - b_dec) W_enc + b_enc), (..., D) -> (..., F)."""
         centred = x - self.b_dec_D if self.subtract_b_dec else x
-        return torch.relu(centred @ self.W_enc_DF + self.b_enc_F)
+        return torch.relu_(linear(centred, self.W_enc_DF.T, self.b_enc_F))
 
     def encode(self, x: Tensor) -> Tensor:
         """Latent activations, (..., D) -> (..., F)."""
-        pre = self.pre_activations(x)
+        return self.select(self.pre_activations(x))
+
+    def select(self, pre: Tensor) -> Tensor:
+        """What the inference rule keeps of the pre-activations, (..., F) -> (..., F)."""
         match self.inference:
             case "topk" | "matched_topk":
                 return top_k(pre, self.k)
@@ -76,6 +81,24 @@ class SAE:
     def to(self, device: torch.device) -> "SAE":
         moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
         return replace(self, **moved)
+
+    def shares_encoder(self, other: "SAE") -> bool:
+        """Whether both have the very same encoder tensors, and so the same pre-activations."""
+        same_tensors = all(getattr(self, name) is getattr(other, name) for name in ("W_enc_DF", "b_enc_F", "b_dec_D"))
+        return same_tensors and self.subtract_b_dec == other.subtract_b_dec
+
+
+def encode_with_each(saes: Mapping[str, SAE], x: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Each SAE's label and its latent activations of the same input, (..., D) -> (..., F), one SAE after the other.
+
+    Neighbours that share their encoder, as one SAE under several inference rules, share the pre-activations too.
+    """
+    before = None
+    for label, sae in saes.items():
+        if before is None or not sae.shares_encoder(before):
+            pre = sae.pre_activations(x)
+        yield label, sae.select(pre)
+        before = sae
 
 
 def save_sae(

@@ -76,48 +76,19 @@ rule evaluate_subspace:
         " --out {output.metrics} > {log} 2>&1"
 
 
-rule evaluate_probing:
+rule evaluate_classes:
     input:
         lm=LANGUAGE_MODEL,
         sae="<run>/sae/{sae}",
         texts="<run>/labelled/classes.json",
-        code=source_files("evaluate probing"),
+        code=source_files("evaluate classes"),
     output:
-        metrics="<run>/metrics/{sae}/probing.json",
+        probing="<run>/metrics/{sae}/probing.json",
+        tpp="<run>/metrics/{sae}/tpp.json",
     log:
-        "<run>/logs/evaluate_probing/{sae}.log",
+        "<run>/logs/evaluate_classes/{sae}.log",
     benchmark:
-        "<run>/benchmarks/evaluate_probing/{sae}.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=240,
-        gpu=1,
-    params:
-        layer=config["language_model"]["layer"],
-        inference=inference_rules,
-        context_length=config["text"]["context_length"],
-        batch_texts=config["evaluation"]["batch_texts"],
-        seed=SEED,
-    shell:
-        "python -m wta_sae evaluate probing --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
-        " --inference {params.inference} --texts {input.texts} --context-length {params.context_length}"
-        " --batch-texts {params.batch_texts} --seed {params.seed} --out {output.metrics} > {log} 2>&1"
-
-
-rule evaluate_tpp:
-    input:
-        lm=LANGUAGE_MODEL,
-        sae="<run>/sae/{sae}",
-        texts="<run>/labelled/classes.json",
-        code=source_files("evaluate tpp"),
-    output:
-        metrics="<run>/metrics/{sae}/tpp.json",
-    log:
-        "<run>/logs/evaluate_tpp/{sae}.log",
-    benchmark:
-        "<run>/benchmarks/evaluate_tpp/{sae}.tsv"
+        "<run>/benchmarks/evaluate_classes/{sae}.tsv"
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -132,10 +103,10 @@ rule evaluate_tpp:
         perturbed_latents=config["evaluation"]["perturbed_latents"],
         seed=SEED,
     shell:
-        "python -m wta_sae evaluate tpp --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
+        "python -m wta_sae evaluate classes --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --texts {input.texts} --context-length {params.context_length}"
         " --batch-texts {params.batch_texts} --perturbed-latents {params.perturbed_latents}"
-        " --seed {params.seed} --out {output.metrics} > {log} 2>&1"
+        " --seed {params.seed} --probing-out {output.probing} --tpp-out {output.tpp} > {log} 2>&1"
 
 
 rule evaluate_scr:

@@ -204,6 +204,7 @@ rule paper:
         "results/table_matched.tex",
         "results/table_published.tex",
         "results/table2.tex",
+        "results/table_claims.tex",
         "results/figure1.pdf",
         "results/figure2.pdf",
         "results/figure3.pdf",

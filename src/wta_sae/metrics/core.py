@@ -7,33 +7,29 @@ whole (S, L, D) batches, special positions included, as in SAEBench: the rule `r
 """
 
 from collections import defaultdict
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from wta_sae.language_model import LanguageModel
-from wta_sae.metrics.evaluation import Evaluation, check_saes, check_tokens
+from wta_sae.metrics.evaluation import Evaluation
+from wta_sae.metrics.inputs import check_saes, check_tokens
 from wta_sae.metrics.slices import slices
 from wta_sae.progress import progress
-from wta_sae.sae import SAE
+from wta_sae.sae import SAE, encode_with_each
 
 SMALLEST_NORM = 1e-4  # SAEBench: shorter inputs count as length 1 in l2_ratio
 
 
 def evaluate_core(
-    lm: LanguageModel,
-    saes: dict[str, SAE],
-    behaviour_tokens_CL: Tensor,
-    reconstruction_tokens_CL: Tensor,
-    batch_contexts: int = 16,
+    lm: LanguageModel, saes: dict[str, SAE], tokens_CL: Tensor, batch_contexts: int = 16
 ) -> dict[str, Evaluation]:
-    """`model_behaviour` and `reconstruction` together, each on its own tokens."""
-    behaviour = model_behaviour(lm, saes, behaviour_tokens_CL, batch_contexts)
-    reconstructed = reconstruction(lm, saes, reconstruction_tokens_CL, batch_contexts)
+    """`model_behaviour` and `reconstruction` together, in one pass over the tokens."""
+    behaviour, reconstructed = _measure(lm, saes, tokens_CL, batch_contexts, _Behaviour, _Reconstruction)
     return {label: behaviour[label] | reconstructed[label] for label in saes}
 
 
-@torch.no_grad()
 def model_behaviour(
     lm: LanguageModel, saes: dict[str, SAE], tokens_CL: Tensor, batch_contexts: int = 16
 ) -> dict[str, Evaluation]:
@@ -44,54 +40,107 @@ def model_behaviour(
     each loss is one mean over all positions whose input token is valid.
     Source: SAEBench `get_downstream_reconstruction_metrics`. Differs: float64 sums, log-softmax instead of log of softmax.
     """
+    return _measure(lm, saes, tokens_CL, batch_contexts, _Behaviour)[0]
+
+
+def reconstruction(
+    lm: LanguageModel, saes: dict[str, SAE], tokens_CL: Tensor, batch_contexts: int = 16
+) -> dict[str, Evaluation]:
+    """Sparsity, reconstruction, shrinkage and densities over the valid tokens, streamed.
+
+    Metrics under SAEBench's names: l0, l1, l2_norm_in, l2_norm_out, l2_ratio, relative_reconstruction_bias, cossim, mse (which
+    depends on the batch size: the squared error by the batch's tokens), frac_alive, freq_over_{1,10}_percent,
+    normalized_freq_over_{1,10}_percent. Ours: squared_error_per_token, and the three explained variances, named apart:
+    explained_variance_saebench (its bug kept: uncentred in practice), explained_variance_legacy (token mean against the batch's
+    mean activation), explained_variance (1 - MSE / Var(X), the paper's text, with the global mean).
+    Per latent: feature_density (share of tokens), consistent_activation_heuristic (activations per context that has one, 0 for
+    a dead latent).
+    Source: SAEBench `get_sparsity_and_variance_metrics`, `calculate_misc_metrics`. Differs: float64 sums; a token with x = 0 or
+    y = 0 has cossim 0 there, where SAEBench's mean would be NaN; batches without valid tokens are skipped.
+    """
+    return _measure(lm, saes, tokens_CL, batch_contexts, _Reconstruction)[0]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """What the language model and every SAE make of some contexts."""
+
+    tokens_SL: Tensor
+    valid_SL: Tensor
+    residual_SLD: Tensor
+    acts_SLF: dict[str, Tensor]
+    output_SLD: dict[str, Tensor]
+
+
+@torch.no_grad()
+def _measure(
+    lm: LanguageModel, saes: dict[str, SAE], tokens_CL: Tensor, batch_contexts: int, *measures: type
+) -> list[dict[str, Evaluation]]:
+    """Streams the tokens once, past each of the measures."""
     check_tokens(lm, tokens_CL)
     check_saes(lm, saes)
-    length, vocabulary = tokens_CL.shape[1], lm.model.config.vocab_size
-    # Ablated, every context looks the same to the blocks above: one forward pass serves all.
-    ablated_1LV = lm.logits_from(torch.zeros(1, length, lm.width, device=lm.device)).log_softmax(-1)
-    clean, ablated = _Losses(), _Losses()
-    with_sae = {label: _Losses() for label in saes}
-
+    running = [measure(lm, list(saes), tokens_CL.shape[1]) for measure in measures]
     batches = tokens_CL.split(batch_contexts)
-    for batch_SL in progress(batches, "model behaviour", len(batches), "batches"):
+    for batch_SL in progress(batches, "core", len(batches), "batches"):
         tokens_SL = batch_SL.to(lm.device).long()
+        valid_SL = lm.valid(tokens_SL)
+        if not valid_SL.any():
+            continue
         residual_SLD = lm.residual(tokens_SL)
-        special_SL1 = ~lm.valid(tokens_SL)[..., None]
-        patched = {
-            label: torch.where(special_SL1, residual_SLD, sae.decode(sae.encode(residual_SLD))) for label, sae in saes.items()
-        }
-        for part in slices(len(tokens_SL), length * vocabulary, lm.device):
-            truth = _Truth(lm, tokens_SL[part], residual_SLD[part])
-            clean.add(truth, truth.log_clean_SLV)
-            ablated.add(truth, ablated_1LV.expand_as(truth.log_clean_SLV))
-            for label, losses in with_sae.items():
-                losses.add(truth, lm.logits_from(patched[label][part]).log_softmax(-1))
+        acts_SLF = dict(encode_with_each(saes, residual_SLD))
+        output_SLD = {label: sae.decode(acts_SLF[label]) for label, sae in saes.items()}
+        for measure in running:
+            measure.add(_Batch(tokens_SL, valid_SL, residual_SLD, acts_SLF, output_SLD))
+    return [measure.evaluations() for measure in running]
 
-    ce_clean, ce_ablated, kl_ablated = clean.ce, ablated.ce, ablated.kl
-    return {
-        label: Evaluation(
-            {
-                "kl_div_score": _ratio(kl_ablated - losses.kl, kl_ablated),
-                "kl_div_with_ablation": kl_ablated,
-                "kl_div_with_sae": losses.kl,
-                "ce_loss_score": _ratio(ce_ablated - losses.ce, ce_ablated - ce_clean),
-                "ce_loss_with_ablation": ce_ablated,
-                "ce_loss_with_sae": losses.ce,
-                "ce_loss_without_sae": ce_clean,
-            }
-        )
-        for label, losses in with_sae.items()
-    }
+
+class _Behaviour:
+    """The losses of the language model: as it is, ablated, and with each SAE."""
+
+    def __init__(self, lm: LanguageModel, labels: list[str], length: int) -> None:
+        self.lm = lm
+        # Ablated, every context looks the same to the blocks above: one forward pass serves all.
+        self.log_ablated_1LV = lm.logits_from(torch.zeros(1, length, lm.width, device=lm.device)).log_softmax(-1)
+        self.clean, self.ablated = _Losses(), _Losses()
+        self.with_sae = {label: _Losses() for label in labels}
+
+    def add(self, batch: _Batch) -> None:
+        valid_SL1 = batch.valid_SL[..., None]
+        for part in slices(len(batch.tokens_SL), self.log_ablated_1LV.numel(), self.lm.device):
+            residual_SLD = batch.residual_SLD[part]
+            truth = _Truth(batch.tokens_SL[part], batch.valid_SL[part], self.lm.logits_from(residual_SLD).log_softmax(-1))
+            self.clean.add(truth, truth.log_clean_SLV)
+            self.ablated.add(truth, self.log_ablated_1LV.expand_as(truth.log_clean_SLV))
+            for label, losses in self.with_sae.items():
+                patched_SLD = torch.where(valid_SL1[part], batch.output_SLD[label][part], residual_SLD)
+                losses.add(truth, self.lm.logits_from(patched_SLD).log_softmax(-1))
+
+    def evaluations(self) -> dict[str, Evaluation]:
+        ce_clean, ce_ablated, kl_ablated = self.clean.ce, self.ablated.ce, self.ablated.kl
+        return {
+            label: Evaluation(
+                {
+                    "kl_div_score": _ratio(kl_ablated - losses.kl, kl_ablated),
+                    "kl_div_with_ablation": kl_ablated,
+                    "kl_div_with_sae": losses.kl,
+                    "ce_loss_score": _ratio(ce_ablated - losses.ce, ce_ablated - ce_clean),
+                    "ce_loss_with_ablation": ce_ablated,
+                    "ce_loss_with_sae": losses.ce,
+                    "ce_loss_without_sae": ce_clean,
+                }
+            )
+            for label, losses in self.with_sae.items()
+        }
 
 
 class _Truth:
     """What the losses of some sequences compare with: the next tokens and the clean model's distribution."""
 
-    def __init__(self, lm: LanguageModel, tokens_SL: Tensor, residual_SLD: Tensor) -> None:
-        self.valid_SL = lm.valid(tokens_SL)
+    def __init__(self, tokens_SL: Tensor, valid_SL: Tensor, log_clean_SLV: Tensor) -> None:
+        self.valid_SL = valid_SL
         self.next_SL1 = tokens_SL[:, 1:, None]
-        self.log_clean_SLV = lm.logits_from(residual_SLD).log_softmax(-1)
-        self.clean_SLV = self.log_clean_SLV.exp()
+        self.log_clean_SLV = log_clean_SLV
+        self.clean_SLV = log_clean_SLV.exp()
 
 
 class _Losses:
@@ -120,40 +169,22 @@ class _Losses:
         return _ratio(float(self.sums["ce"]), int(self.sums["ce tokens"]))
 
 
-@torch.no_grad()
-def reconstruction(
-    lm: LanguageModel, saes: dict[str, SAE], tokens_CL: Tensor, batch_contexts: int = 16
-) -> dict[str, Evaluation]:
-    """Sparsity, reconstruction, shrinkage and densities over the valid tokens, streamed.
+class _Reconstruction:
+    """The activations themselves, and what each SAE makes of them."""
 
-    Metrics under SAEBench's names: l0, l1, l2_norm_in, l2_norm_out, l2_ratio, relative_reconstruction_bias, cossim, mse (which
-    depends on the batch size: the squared error by the batch's tokens), frac_alive, freq_over_{1,10}_percent,
-    normalized_freq_over_{1,10}_percent. Ours: squared_error_per_token, and the three explained variances, named apart:
-    explained_variance_saebench (its bug kept: uncentred in practice), explained_variance_legacy (token mean against the batch's
-    mean activation), explained_variance (1 - MSE / Var(X), the paper's text, with the global mean).
-    Per latent: feature_density (share of tokens), consistent_activation_heuristic (activations per context that has one, 0 for
-    a dead latent).
-    Source: SAEBench `get_sparsity_and_variance_metrics`, `calculate_misc_metrics`. Differs: float64 sums; a token with x = 0 or
-    y = 0 has cossim 0 there, where SAEBench's mean would be NaN; batches without valid tokens are skipped.
-    """
-    check_tokens(lm, tokens_CL)
-    check_saes(lm, saes)
-    inputs = _Inputs(lm.width, lm.device)
-    sums = {label: _Reconstruction() for label in saes}
-    batches = tokens_CL.split(batch_contexts)
-    for batch_SL in progress(batches, "reconstruction", len(batches), "batches"):
-        tokens_SL = batch_SL.to(lm.device).long()
-        valid_SL = lm.valid(tokens_SL)
-        if not valid_SL.any():
-            continue
-        residual_SLD = lm.residual(tokens_SL)
-        x_ND = residual_SLD[valid_SL]
-        inputs.add(x_ND)
-        for label, sae in saes.items():
-            acts_SLF = sae.encode(residual_SLD)
-            sums[label].add_codes(acts_SLF, valid_SL)
-            sums[label].add_output(x_ND, sae.decode(acts_SLF[valid_SL]))
-    return {label: sums[label].evaluation(inputs) for label in saes}
+    def __init__(self, lm: LanguageModel, labels: list[str], length: int) -> None:
+        self.inputs = _Inputs(lm.width, lm.device)
+        self.sums = {label: _ReconstructionSums() for label in labels}
+
+    def add(self, batch: _Batch) -> None:
+        x_ND = batch.residual_SLD[batch.valid_SL]
+        self.inputs.add(x_ND)
+        for label, sums in self.sums.items():
+            sums.add_codes(batch.acts_SLF[label], batch.valid_SL)
+            sums.add_output(x_ND, batch.output_SLD[label][batch.valid_SL])
+
+    def evaluations(self) -> dict[str, Evaluation]:
+        return {label: sums.evaluation(self.inputs) for label, sums in self.sums.items()}
 
 
 class _Inputs:
@@ -183,7 +214,7 @@ class _Inputs:
         return float(mean_square - (mean_square / len(self.mean_D)) ** 2)
 
 
-class _Reconstruction:
+class _ReconstructionSums:
     """Running sums of one SAE's codes and reconstructions."""
 
     def __init__(self) -> None:
@@ -193,7 +224,7 @@ class _Reconstruction:
 
     def add_codes(self, acts_SLF: Tensor, valid_SL: Tensor) -> None:
         weights_S1L = valid_SL[:, None].to(acts_SLF.dtype)
-        active_SF = torch.bmm(weights_S1L, (acts_SLF > 0).to(acts_SLF.dtype))[:, 0]  # whole numbers, exact in float32
+        active_SF = torch.bmm(weights_S1L, acts_SLF.sign())[:, 0]  # whole numbers, exact in float32
         self.sums["activations_F"] += active_SF.double().sum(0)
         self.sums["active contexts_F"] += (active_SF > 0).double().sum(0)
         self.sums["l1"] += torch.bmm(weights_S1L, acts_SLF).double().sum()

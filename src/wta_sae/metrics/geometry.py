@@ -1,9 +1,11 @@
-"""Metrics of an SAE's weights alone; no data.
+"""Metrics of an SAE's weights and thresholds alone; no data.
 
 Shape suffixes: D model width, F latents, K latents of a chunk.
 
 Source: SAEBench 0.6.0 `get_featurewise_weight_based_metrics`; paper Figure 1 is the distribution of encoder_decoder_cosine_sim.
 """
+
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -39,6 +41,21 @@ def encoder_decoder_geometry(sae: SAE) -> Evaluation:
     for name in ("max_encoder_cosine_sim", "max_decoder_cosine_sim"):
         metrics[f"average_{name}"] = metrics.pop(f"{name}_mean")
     return Evaluation(metrics, per_latent)
+
+
+def threshold_ratio(thresholds: Mapping[str, Tensor]) -> Evaluation:
+    """How far the latents' own thresholds lie above the one for all of them; no source computes it.
+
+    thresholds: inference rule -> scalar or (F), as they lie beside a trained SAE's weights.
+    Metric: threshold_ratio_median, the median of theta_j / theta over the latents with a threshold, which one that never won
+    has not (infinity). Left out where the SAE has no such thresholds, or theta is not finite and positive.
+    """
+    theta = next((value for value in thresholds.values() if value.ndim == 0), None)
+    if theta is None or "per_latent" not in thresholds or not 0 < theta < torch.inf:
+        return Evaluation({})
+    ratio_F = thresholds["per_latent"].double() / theta.double()
+    ratio_F = ratio_F[ratio_F.isfinite()]
+    return Evaluation({"threshold_ratio_median": ratio_F.quantile(0.5).item()} if len(ratio_F) else {})
 
 
 def largest_cosine_with_another(unit_FD: Tensor) -> Tensor:

@@ -6,7 +6,6 @@ Source: SAEBench 0.6.0 `tokenize_data_dictionary`, `get_all_llm_activations`, `c
 `get_sae_meaned_activations`. Its masked positions (pad, bos, eos) are set to x = 0 and still encoded.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
@@ -16,10 +15,10 @@ from torch import Tensor
 
 from wta_sae.errors import UserError
 from wta_sae.language_model import LanguageModel
-from wta_sae.metrics.evaluation import check_saes
+from wta_sae.metrics.inputs import check_saes
 from wta_sae.metrics.slices import rows_at_once
 from wta_sae.progress import progress_bar
-from wta_sae.sae import SAE
+from wta_sae.sae import SAE, encode_with_each
 from wta_sae.variants import winners_per_latent
 
 CONTEXT = 128  # tokens of a text, BOS included
@@ -69,18 +68,15 @@ def pool_texts(
     """Pools every group's texts for all SAEs in one pass over the language model.
 
     The results are those of SAEBench's batches: `batch_texts` texts of one group, the last batch of a group shorter. A text's
-    codes depend on the others of its batch only through their number (the rule `released`), so a text that stands in
-    several batches of one size is read once. Results lie on the language model's device.
+    codes depend on the others of its batch only through the winners that the rule `released` makes of their number, so a
+    text that stands in several batches with the same winners is read once. Results lie on the language model's device.
     Raises UserError for a text without ordinary tokens: its mean does not exist.
     """
     check_saes(lm, saes)
-    batched = [
-        (text, min(batch_texts, len(texts) - index // batch_texts * batch_texts))
-        for texts in groups.values()
-        for index, text in enumerate(texts)
-    ]
-    distinct = {key: number for number, key in enumerate(dict.fromkeys(batched))}
-    row_N = torch.tensor([distinct[key] for key in batched], device=lm.device)
+    batches = [texts[start : start + batch_texts] for texts in groups.values() for start in range(0, len(texts), batch_texts)]
+    keys = [(text, released_winners(saes, len(batch))) for batch in batches for text in batch]
+    distinct = {key: number for number, key in enumerate(dict.fromkeys(keys))}
+    row_N = torch.tensor([distinct[key] for key in keys], device=lm.device)
     residual_ND = torch.empty(len(distinct), lm.width, device=lm.device)
     codes = {label: torch.empty(len(distinct), len(sae.W_dec_FD), device=lm.device) for label, sae in saes.items()}
     leaky_codes = {label: torch.empty_like(codes_NF) for label, codes_NF in codes.items()}
@@ -88,13 +84,12 @@ def pool_texts(
     step = rows_at_once(context * max(len(sae.W_dec_FD) for sae in saes.values()), lm.device)
     first = 0
     with progress_bar("pooling", len(distinct), "texts") as bar:
-        for batch_size, same_size in groupby(distinct, key=itemgetter(1)):
-            texts = [text for text, _ in same_size]
-            encoders = {label: for_batches_of(sae, batch_size) for label, sae in saes.items()}
+        for winners, same_winners in groupby(distinct, key=itemgetter(1)):
+            texts = [text for text, _ in same_winners]
             for start in range(0, len(texts), step):
                 part = texts[start : start + step]
                 rows = slice(first, first + len(part))
-                residual_ND[rows], means = _pool_part(lm, encoders, part, context)
+                residual_ND[rows], means = _pool_part(lm, with_winners(saes, dict(winners), len(part)), part, context)
                 for label, means_S2F in means.items():
                     codes[label][rows], leaky_codes[label][rows] = means_S2F.unbind(1)
                 first = rows.stop
@@ -107,9 +102,7 @@ def pool_texts(
     return Pooled(sizes, residual_ND, codes, leaky_codes)
 
 
-def _pool_part(
-    lm: LanguageModel, encoders: dict[str, Callable[[Tensor], Tensor]], texts: list[str], context: int
-) -> tuple[Tensor, dict[str, Tensor]]:
+def _pool_part(lm: LanguageModel, saes: dict[str, SAE], texts: list[str], context: int) -> tuple[Tensor, dict[str, Tensor]]:
     """Mean residuals (S, D), and of each SAE the mean codes (S, 2, F): over the valid positions, over all of them."""
     tokens_SL = tokenize_texts(lm, texts, context).to(lm.device)
     valid_SL = lm.valid(tokens_SL)
@@ -120,17 +113,19 @@ def _pool_part(
     residual_SLD = lm.residual(tokens_SL) * valid_SL[..., None]
     valid_and_all_S2L = torch.stack([valid_SL, torch.ones_like(valid_SL)], 1).float()
     means = {
-        label: torch.bmm(valid_and_all_S2L, encode(residual_SLD)) / count_S1[..., None] for label, encode in encoders.items()
+        label: torch.bmm(valid_and_all_S2L, acts_SLF) / count_S1[..., None]
+        for label, acts_SLF in encode_with_each(saes, residual_SLD)
     }
     return residual_SLD.sum(1) / count_S1, means
 
 
-def for_batches_of(sae: SAE, sequences: int) -> Callable[[Tensor], Tensor]:
-    """encode() for any part of a batch of that many sequences: (S, L, D) -> (S, L, F) as in the whole batch.
+def released_winners(saes: dict[str, SAE], sequences: int) -> tuple[tuple[str, int], ...]:
+    """(label, winners a sequence) of each SAE whose rule makes them of the number of sequences in a batch: `released`."""
+    return tuple((label, winners_per_latent(sae.rate, sequences)) for label, sae in saes.items() if sae.inference == "released")
 
-    Only the rule `released` depends on the number of sequences, through the winners that it makes of its rate.
-    """
-    if sae.inference != "released":
-        return sae.encode
-    winners = winners_per_latent(sae.rate, sequences)
-    return lambda x_SLD: replace(sae, rate=(winners + 0.5) / len(x_SLD)).encode(x_SLD)
+
+def with_winners(saes: dict[str, SAE], winners: dict[str, int], sequences: int) -> dict[str, SAE]:
+    """The SAEs for a part of a batch, of that many sequences: as many winners there as `winners` says of the whole batch."""
+    return {
+        label: replace(sae, rate=(winners[label] + 0.5) / sequences) if label in winners else sae for label, sae in saes.items()
+    }

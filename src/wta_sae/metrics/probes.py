@@ -69,8 +69,8 @@ def train_probe(
     best, best_accuracy, waited = probe.frozen(), -1.0, 0
     for _ in range(recipe.epochs):
         order_N = torch.randperm(len(x_ND), generator=generator).to(device)
-        for batch_BD, target_B in zip(x_ND[order_N].split(recipe.batch), target_N[order_N].split(recipe.batch), strict=True):
-            probe.step(batch_BD, target_B)
+        for rows_B in order_N.split(recipe.batch):
+            probe.step(x_ND.index_select(0, rows_B), target_N.index_select(0, rows_B))
         accuracy = probe.current.accuracy(selection_x_ND, selection_is_positive_N)
         if accuracy > best_accuracy:
             best, best_accuracy, waited = probe.frozen(), accuracy, 0

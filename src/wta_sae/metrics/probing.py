@@ -14,37 +14,20 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from wta_sae.language_model import LanguageModel
 from wta_sae.metrics.evaluation import Evaluation
-from wta_sae.metrics.pooling import BATCH_TEXTS, CONTEXT, Pooled
+from wta_sae.metrics.pooling import Pooled
 from wta_sae.metrics.probes import FULL_PROBE, train_probe
-from wta_sae.metrics.tasks import one_vs_rest, pool_classes
+from wta_sae.metrics.tasks import one_vs_rest
 from wta_sae.progress import progress
-from wta_sae.sae import SAE
 
 K_VALUES = (1, 2, 5)
 VALIDATION_SHARE = 0.2  # of the training task, for the variant that does not select on the test set
 
 
-def evaluate_probing(
-    lm: LanguageModel,
-    saes: dict[str, SAE],
-    texts: dict[str, dict[str, list[str]]],
-    k_values: Sequence[int] = K_VALUES,
-    seed: int = 42,
-    context: int = CONTEXT,
-    batch_texts: int = BATCH_TEXTS,
-) -> dict[str, Evaluation]:
-    """Probing accuracies on one dataset, means over its classes; see `probing_metrics`.
-
-    texts: {"train": {class: [text, ...]}, "test": {...}}, the same classes in both.
-    """
-    train, test = pool_classes(lm, saes, texts, context, batch_texts)
-    return probing_metrics(train, test, k_values, seed)
-
-
 def probing_metrics(train: Pooled, test: Pooled, k_values: Sequence[int] = K_VALUES, seed: int = 42) -> dict[str, Evaluation]:
-    """One-vs-rest test accuracies from texts pooled already; a label of `train.codes` each.
+    """One-vs-rest test accuracies on one dataset, means over its classes; an SAE for each label of `train.codes`.
+
+    train, test: of `pool_classes`.
 
     Metrics: {sae,llm}_test_accuracy (all features; SAEBench's choice of the epoch by TEST accuracy, optimistic),
     {sae,llm}_test_accuracy_validated (ours: chosen on a fifth of the training task), {sae,llm}_top_{k}_test_accuracy.

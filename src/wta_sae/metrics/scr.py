@@ -33,27 +33,24 @@ SETS = {
 SMALLEST_GAP = 0.001  # between the unbiased and the biased probe's accuracy; below it there is nothing to remove
 
 
-def evaluate_scr(
+def pool_quadrants(
     lm: LanguageModel,
     saes: dict[str, SAE],
     quadrants: dict[str, dict[str, list[str]]],
-    n_values: Sequence[int] = N_VALUES,
-    seed: int = 42,
     context: int = CONTEXT,
     batch_texts: int = BATCH_TEXTS,
-) -> dict[str, Evaluation]:
-    """SCR on one pair of concepts; see `scr_metrics`. Take the mean over pairs with `mean_evaluation`.
+    seed: int = 42,
+) -> tuple[Pooled, Pooled]:
+    """The pooled train and test texts of one pair of concepts, for `scr_metrics`.
 
-    quadrants: {"train": {quadrant: [text, ...]}, "test": {...}} with the four QUADRANTS.
+    quadrants: {"train": {quadrant: [text, ...]}, "test": {...}} with the four QUADRANTS. seed: of the groups' shuffles.
     """
-    pools = {}
+    pools = []
     for split in ("train", "test"):
         if split not in quadrants:
             raise UserError(f"quadrants: no {split!r} split; give train and test texts")
-        groups = balanced_groups(quadrants[split], split, seed)
-        pools[split] = pool_texts(lm, saes, groups, context, batch_texts)
-    probes = train_set_probes(pools["train"], pools["test"], seed)
-    return scr_metrics(saes, pools["train"], pools["test"], probes, n_values)
+        pools.append(pool_texts(lm, saes, balanced_groups(quadrants[split], split, seed), context, batch_texts))
+    return tuple(pools)
 
 
 def balanced_groups(quadrants: dict[str, list[str]], split: str, seed: int) -> dict[str, list[str]]:

@@ -15,10 +15,11 @@ from torch import Tensor
 from torch.linalg import cholesky_ex, eigh, solve_triangular
 
 from wta_sae.language_model import LanguageModel
-from wta_sae.metrics.evaluation import Evaluation, check_saes, check_tokens
+from wta_sae.metrics.evaluation import Evaluation
+from wta_sae.metrics.inputs import check_saes, check_tokens
 from wta_sae.metrics.slices import rows_at_once
 from wta_sae.progress import progress
-from wta_sae.sae import SAE
+from wta_sae.sae import SAE, encode_with_each
 
 DEPENDENT = 1e-10  # of the largest eigenvalue (or squared pivot): a direction below it adds nothing to the span
 
@@ -43,11 +44,10 @@ def evaluate_subspace(
         valid_SL = lm.valid(tokens_SL)
         residual_SLD = lm.residual(tokens_SL)
         tokens += int(valid_SL.sum())
-        for label, sae in saes.items():
-            active_NF = sae.encode(residual_SLD)[valid_SL] > 0
-            x_ND = residual_SLD[valid_SL].double()
-            x_NRD = torch.stack([x_ND, x_ND - sae.b_dec_D.double()], 1)
-            share_NR = explained_share(x_NRD, active_NF, sae.W_dec_FD.double())
+        x_ND = residual_SLD[valid_SL].double()
+        for label, acts_SLF in encode_with_each(saes, residual_SLD):
+            x_NRD = torch.stack([x_ND, x_ND - saes[label].b_dec_D.double()], 1)
+            share_NR = explained_share(x_NRD, (acts_SLF > 0)[valid_SL], saes[label].W_dec_FD.double())
             sums[label] += torch.cat([share_NR.sqrt().sum(0), share_NR.sum(0)])
     names = ("subspace_cosine", "subspace_cosine_centred", "projection_percentage", "projection_percentage_centred")
     return {label: Evaluation(dict(zip(names, (total / tokens).tolist(), strict=True))) for label, total in sums.items()}
@@ -63,10 +63,10 @@ def explained_share(x_NRD: Tensor, active_NF: Tensor, W_dec_FD: Tensor) -> Tenso
     width = W_dec_FD.shape[1]
     padded_W_dec_FD = torch.cat([W_dec_FD, W_dec_FD.new_zeros(1, width)])
     energy_NR = x_NRD.new_zeros(x_NRD.shape[:2])
-    count_N = active_NF.sum(-1)
+    count_N = active_NF.sum(-1, dtype=torch.int32)
     for chunk_M, latents_MK in _chunks(active_NF, count_N, width):
         x_MRD = x_NRD[chunk_M]
-        directions_MKD = padded_W_dec_FD[latents_MK]
+        directions_MKD = padded_W_dec_FD.index_select(0, latents_MK.flatten()).view(*latents_MK.shape, width)
         project = _energy_in_wide_span if latents_MK.shape[1] >= width else _energy_in_span
         energy_NR[chunk_M] = project(x_MRD, directions_MKD, latents_MK < len(W_dec_FD))
     total_NR = x_NRD.square().sum(-1)
@@ -85,7 +85,8 @@ def _chunks(active_NF: Tensor, count_N: Tensor, width: int) -> Iterator[tuple[Te
     while end > 0 and counts[end - 1] > 0:
         most = counts[end - 1]
         lowest = width if most >= width else 1
-        start = max(0, end - rows_at_once(2 * most * max(most, width), active_NF.device))  # 2: float64
+        # Directions, Gram matrix and its factor; 2: float64.
+        start = max(0, end - rows_at_once(2 * most * (width + 2 * most), active_NF.device))
         start = bisect_left(counts, lowest, lo=start, hi=end)
         chunk_M = order_N[start:end]
         token, latent = active_NF[chunk_M].nonzero(as_tuple=True)

@@ -13,35 +13,20 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
-from wta_sae.language_model import LanguageModel
 from wta_sae.metrics.ablation import ABLATIONS, N_VALUES, ablated_logits, code_difference, latent_effects, top_latents
 from wta_sae.metrics.evaluation import Evaluation
-from wta_sae.metrics.pooling import BATCH_TEXTS, CONTEXT, Pooled
+from wta_sae.metrics.pooling import Pooled
 from wta_sae.metrics.probes import PERTURBATION_PROBE, Probe, train_probe
-from wta_sae.metrics.tasks import one_vs_rest, pool_classes
+from wta_sae.metrics.tasks import one_vs_rest
 from wta_sae.progress import progress
 from wta_sae.sae import SAE
-
-
-def evaluate_tpp(
-    lm: LanguageModel,
-    saes: dict[str, SAE],
-    texts: dict[str, dict[str, list[str]]],
-    n_values: Sequence[int] = N_VALUES,
-    seed: int = 42,
-    context: int = CONTEXT,
-    batch_texts: int = BATCH_TEXTS,
-) -> dict[str, Evaluation]:
-    """TPP on one dataset; see `tpp_metrics`. texts: as in `evaluate_probing`."""
-    train, test = pool_classes(lm, saes, texts, context, batch_texts)
-    return tpp_metrics(saes, train, test, n_values, seed)
 
 
 @torch.no_grad()
 def tpp_metrics(
     saes: dict[str, SAE], train: Pooled, test: Pooled, n_values: Sequence[int] = N_VALUES, seed: int = 42
 ) -> dict[str, Evaluation]:
-    """TPP from texts pooled already.
+    """TPP on one dataset. train, test: of `pool_classes`.
 
     Metrics, for each n, means over the classes of the accuracy lost when a class's top n latents are taken out:
     tpp_threshold_{n}_intended_diff_only (its own probe's), _unintended_diff_only (mean of the other probes'), _total_metric

@@ -2,12 +2,11 @@ r"""Measured values as cells of a LaTeX table: the mean over seeds, its spread, 
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import pandas as pd
 
+from wta_sae.presentation.estimates import Estimate
 from wta_sae.presentation.latex import MISSING, count, number
-from wta_sae.presentation.metrics_table import Readout, readout_spread, readout_value
 
 BEST = (
     "Bold: the best value, with all that read the same or lie within one joint standard deviation of it, "
@@ -16,31 +15,19 @@ BEST = (
 """What `bold_best` does, for a caption."""
 
 
-class Measured(NamedTuple):
-    """A mean over seeds and its standard deviation: None where the run did not measure it, or has fewer than two seeds."""
-
-    mean: float | None
-    spread: float | None
-
-
-def measured(metrics: pd.DataFrame, readout: Readout, metric: str, rate: float, k: int) -> Measured:
-    """One cell's values: at the nominal `rate` for WTA, at `k` active latents a token for the baselines."""
-    return Measured(readout_value(metrics, readout, metric, rate, k), readout_spread(metrics, readout, metric, rate, k))
-
-
-def row_cells(values: Sequence[Measured], digits: int, direction: str) -> list[str]:
+def row_cells(values: Sequence[Estimate], digits: int, direction: str) -> list[str]:
     """The values as cells: the best in bold (`bold_best`), each standard deviation small and grey behind its mean."""
     means = bold_best(values, digits, direction)
     return [mean + _spread(value, digits) for mean, value in zip(means, values, strict=True)]
 
 
-def _spread(value: Measured, digits: int) -> str:
+def _spread(value: Estimate, digits: int) -> str:
     if value.mean is None or value.spread is None:
         return ""
     return rf"\,{{\scriptsize\color{{black!55}}\textpm{number(value.spread, digits)}}}"
 
 
-def bold_best(values: Sequence[Measured], digits: int, direction: str) -> list[str]:
+def bold_best(values: Sequence[Estimate], digits: int, direction: str) -> list[str]:
     """The means as printed, the best in bold, with all that read the same or lie within one joint standard deviation of it.
 
     The joint standard deviation of two cells is sqrt(s1^2 + s2^2), where one seed counts as 0. direction: higher, lower, or
@@ -56,7 +43,7 @@ def bold_best(values: Sequence[Measured], digits: int, direction: str) -> list[s
     return [rf"\textbf{{{text}}}" if i in level else text for i, text in enumerate(texts)]
 
 
-def _not_told_apart(left: Measured, right: Measured) -> bool:
+def _not_told_apart(left: Estimate, right: Estimate) -> bool:
     return abs(left.mean - right.mean) <= math.hypot(left.spread or 0, right.spread or 0)
 
 

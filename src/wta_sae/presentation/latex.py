@@ -74,7 +74,7 @@ def table_environment(
     r"""A complete table, ready for \input; booktabs is needed. columns: of tabular; head and body: rows, ends included."""
     lines = [
         "% Generated: an edit here is lost at the next build.",
-        rf"\begin{{{environment}}}[t]",
+        rf"\begin{{{environment}}}[tp]",
         r"\centering",
         r"\small",
         rf"\setlength{{\tabcolsep}}{{{COLUMN_GAP}}}",

@@ -71,7 +71,7 @@ def read_metrics(path: Path) -> pd.DataFrame:
 def read_published(path: Path) -> dict[str, Any]:
     """The paper's numbers (`paper/published.yaml`). Raises UserError where the file is absent, not YAML, or lacks a section."""
     published = _read_yaml(path)
-    for section in ("setup", "rows", "figure1", "figure2"):
+    for section in ("setup", "rows", "figure1", "figure2", "claims"):
         if section not in published:
             raise UserError(f"{path}: lacks the section {section!r}")
     return published

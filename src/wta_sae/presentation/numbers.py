@@ -11,19 +11,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from wta_sae.errors import UserError
 from wta_sae.files import write_text
+from wta_sae.presentation.divergence_numbers import divergence_macros
 from wta_sae.presentation.latex import MISSING, count, escape, listing, number, rate, shortest
 from wta_sae.presentation.metrics_table import (
     BASELINE_READOUTS,
     READOUTS,
     WTA_READOUTS,
     readout_value,
-    runs_of_shared_saes,
     weights_value,
     winners_by_rate,
     wta_rates,
 )
+from wta_sae.presentation.run import Run, run_of
+from wta_sae.presentation.settings import Scale, setting
 from wta_sae.variants import winners_per_latent
 
 FIGURE_ROWS = (("kl_div_score", "KlScore", 2), ("l1", "LOne", 1), ("frac_alive", "Alive", 4))
@@ -38,13 +39,16 @@ def numbers_tex(config: dict[str, Any], metrics: pd.DataFrame, published: dict[s
     config: the run's configuration, as the workflow validated it; metrics: `read_metrics`; published: `read_published`.
     Raises UserError naming a config key that is missing.
     """
-    table_rate, k = float(setting(config, "paper.table1_rate")), int(setting(config, "paper.table1_k"))
+    run = run_of(config, metrics, published)
+    table_rate, k = run.scale.table_rate, run.scale.k
     macros = (
-        run_macros(config)
-        | sweep_macros(config, metrics, table_rate, k)
+        run_macros(config, run.scale)
+        | training_phrases(config)
+        | sweep_macros(run)
         | table_macros(metrics, published, table_rate, k)
         | curve_macros(metrics, published, k)
         | comparison_macros(metrics, table_rate, k)
+        | divergence_macros(run)
         | published_macros(published)
     )
     lines = ["% Generated: an edit here is lost at the next build."]
@@ -52,54 +56,60 @@ def numbers_tex(config: dict[str, Any], metrics: pd.DataFrame, published: dict[s
     return "\n".join(lines) + "\n"
 
 
-def setting(config: dict[str, Any], key: str) -> Any:
-    """The config's value at a dotted key. Raises UserError naming the key where it is missing."""
-    value = config
-    for part in key.split("."):
-        if not isinstance(value, dict) or part not in value:
-            raise UserError(f"config: the key {key!r} is missing; the paper's text needs it")
-        value = value[part]
-    return value
-
-
-def run_macros(config: dict[str, Any]) -> Macros:
+def run_macros(config: dict[str, Any], scale: Scale) -> Macros:
     """Sizes and settings of the run (the paper's section 5.1), and phrases that say on what text and model it ran."""
     get = lambda key: setting(config, key)  # noqa: E731
-    latents, batch_tokens, length = (
-        int(get(key)) for key in ("training.latents", "training.batch_tokens", "text.context_length")
-    )
-    k = int(get("saes.topk.k"))
-    steps = int(get("activations.tokens")) * int(get("training.epochs")) // batch_tokens
-    sequences, texts = int(get("evaluation.batch_contexts")), int(get("evaluation.batch_texts"))
-    winners = winners_per_latent(float(get("paper.table1_rate")), sequences)
+    steps = int(get("activations.tokens")) * int(get("training.epochs")) // scale.batch_tokens
+    winners = winners_per_latent(scale.table_rate, scale.batch_contexts)
     return {
         "RunName": escape(get("run")),
-        "RunSeed": str(get("seed")),
+        "Seeds": listing([str(seed) for seed in scale.seeds]),
+        "SeedCount": count(len(scale.seeds)),
+        "FirstSeed": str(scale.seeds[0]),
         "TextDescription": text_description(config),
         "ModelDescription": model_description(config),
-        "ContextLength": count(length),
+        "ContextLength": count(scale.context_length),
         "HookBlock": str(get("language_model.layer")),
         "CachedTokens": count(get("activations.tokens")),
-        "Latents": count(latents),
-        "BatchTokens": count(batch_tokens),
+        "Latents": count(scale.latents),
+        "BatchTokens": count(scale.batch_tokens),
         "TrainingSteps": count(steps),
-        "Epochs": count(get("training.epochs")),
         "LearningRate": f"{float(get('training.learning_rate')):g}",
         "WarmupSteps": count(get("training.warmup_steps")),
         "DecaySteps": count(get("training.decay_steps")),
         "ThresholdStart": count(get("training.threshold_start_step")),
         "ThresholdBeta": f"{float(get('training.threshold_beta')):g}",
-        "DeadAfterTokens": count(get("training.dead_after_tokens")),
-        "TopkK": count(k),
-        "BatchTopkK": count(get("saes.batch_topk.k")),
-        "KShare": f"1/{count(latents // k)}" if latents % k == 0 else rate(k / latents),
+        "TableK": count(scale.k),
+        "TopkKs": listing([count(k) for k in get("saes.topk.k")]),
+        "BatchTopkKs": listing([count(k) for k in get("saes.batch_topk.k")]),
+        "KShare": f"1/{count(scale.latents // scale.k)}" if scale.latents % scale.k == 0 else rate(scale.matched_rate),
         "EvaluationContexts": count(get("text.evaluation_contexts")),
-        "EvaluationSequences": count(sequences),
-        "EvaluationTexts": count(texts),
-        "ReleasedWinners": count(winners),
-        "ReleasedLZero": shortest(winners * latents / length, 1),
+        "CalibrationContexts": count(get("text.calibration_contexts")),
+        "EvaluationSequences": count(scale.batch_contexts),
+        "EvaluationTexts": count(get("evaluation.batch_texts")),
+        "ReleasedLZero": shortest(winners * scale.latents / scale.context_length, 1),
         "ClassCount": count(len(get("labelled_texts.classes"))),
         "PairCount": count(len(get("labelled_texts.pairs"))),
+    }
+
+
+def training_phrases(config: dict[str, Any]) -> Macros:
+    """What of the training the config can set as the text or as the released code has it, as parts of sentences."""
+    wta, contexts = setting(config, "saes.wta"), setting(config, "activations")
+    gate = {
+        "never": "No threshold gates WTA's training",
+        "early": r"$\theta$ gates WTA's training up to that step",
+        "late": r"$\theta$ gates WTA's training after that step",
+    }
+    return {
+        "GateDescription": gate[wta["gate"]],
+        "BiasFolding": "the biases included"
+        if wta["rescale_encoder_bias"]
+        else "the biases included but for WTA's in the encoder",
+        "ContextDescription": (
+            ("packed contexts" if contexts["packing"] == "concatenated" else "contexts of each document's first tokens")
+            + (" that start with BOS" if contexts["prepend_bos"] else " without BOS")
+        ),
     }
 
 
@@ -130,42 +140,27 @@ def model_description(config: dict[str, Any]) -> str:
     return rf"the language model \texttt{{{escape(PurePath(setting(config, 'language_model.path')).name)}}}"
 
 
-def sweep_macros(config: dict[str, Any], metrics: pd.DataFrame, table_rate: float, k: int) -> Macros:
+def sweep_macros(run: Run) -> Macros:
     """WTA's rates, which of them share a trained SAE, and what Table 1's rate gives."""
-    batch_tokens = int(setting(config, "training.batch_tokens"))
-    rates = wta_rates(metrics)
-    medians = [weights_value(metrics, WTA_READOUTS[0], MEDIAN_COSINE, value, k) for value in rates]
-    winners = winners_by_rate(metrics)
-    shared = [group for group in runs_of_shared_saes(winners) if len(group) > 1]
-    lowest = shared[0] if shared else []
-    matched = k / int(setting(config, "training.latents"))
-    at_table = winners_per_latent(table_rate, batch_tokens)
-    latents = int(setting(config, "training.latents"))
+    rates, winners = wta_rates(run.metrics), winners_by_rate(run.metrics)
+    medians = [weights_value(run.metrics, WTA_READOUTS[0], MEDIAN_COSINE, value, run.scale.k) for value in rates]
+    lowest = next((group for group in run.groups() if len(group) > 1), [])
     return {
         "Rates": listing([rate(value) for value in rates]),
         "RateCount": count(len(rates)),
-        "WtaSaeCount": count(len(set(winners.values()))),
+        "WtaSaeCount": count(len(run.groups())),
         "LowestRate": rate(rates[0]),
         "HighestRate": rate(rates[-1]),
         "SharedRates": listing([rate(value) for value in lowest]),
         "SharedRateCount": count(len(lowest)),
         "SharedWinners": count(winners[lowest[0]]) if lowest else MISSING,
-        "MatchedRate": rate(matched),
-        "TableRate": rate(table_rate),
-        "TableWinners": count(at_table),
-        "TableBudget": shortest(at_table * latents / batch_tokens, 1),
+        "MatchedRate": rate(run.scale.matched_rate),
+        "TableRate": rate(run.scale.table_rate),
+        "TableWinners": count(run.winners(run.scale.table_rate)),
+        "TableBudget": shortest(run.budget(run.scale.table_rate), 1),
         "MedianCosineLowest": number(medians[0], 2),
         "MedianCosineHighest": number(medians[-1], 2),
         "MedianCosineTrend": trend(medians, 2),
-        **{
-            f"Matched{readout.macro}{part}": number(readout_value(metrics, readout, metric, matched, k), digits)
-            for readout in WTA_READOUTS
-            for metric, part, digits in (
-                ("l0", "LZero", 1),
-                ("explained_variance", "EvCentred", 3),
-                ("ce_loss_score", "CeScore", 3),
-            )
-        },
     }
 
 

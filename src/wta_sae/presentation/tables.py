@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 
 from wta_sae.files import write_text
-from wta_sae.presentation.cells import BEST, arrow, measured, over_seeds, row_cells
+from wta_sae.presentation.cells import BEST, arrow, over_seeds, row_cells
+from wta_sae.presentation.estimates import readout_estimate
 from wta_sae.presentation.latex import MISSING, count, escape, number, rate, table_environment
 from wta_sae.presentation.metrics_table import (
     BASELINE_READOUTS,
@@ -47,7 +48,7 @@ def table1(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float, 
         if block is not None and row["block"] != block:
             body.append(r"\midrule")
             category = None
-        values = [measured(metrics, readout, row["metric"], table_rate, k) for readout in READOUTS]
+        values = [readout_estimate(metrics, readout, row["metric"], table_rate, k) for readout in READOUTS]
         cells = row_cells(values, row["digits"], row["direction"])
         head = row["category"] if row["category"] != category else ""
         body.append(" & ".join([escape(head), row["label"] + arrow(row["direction"]), *cells]) + r" \\")
@@ -94,7 +95,7 @@ def table_matched(metrics: pd.DataFrame, matched_rate: float, k: int) -> str:
     for rule, words in RULE_WORDS.items():
         readouts = [readout for readout in MATCHED_READOUTS if readout.inference == rule]
         columns = [
-            row_cells([measured(metrics, readout, metric, matched_rate, k) for readout in readouts], digits, direction)
+            row_cells([readout_estimate(metrics, readout, metric, matched_rate, k) for readout in readouts], digits, direction)
             for metric, _, direction, digits in MATCHED_METRICS
         ]
         body += [r"\midrule"] if body else []

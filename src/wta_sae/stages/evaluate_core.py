@@ -9,15 +9,14 @@ from wta_sae.stages.evaluation import (
     add_sae_arguments,
     add_token_arguments,
     load_inputs,
-    write_latents,
-    write_results,
 )
+from wta_sae.stages.evaluation_results import write_latents, write_results
 from wta_sae.text.tokens import read_tokens
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     add_language_model_arguments(parser)
-    add_sae_arguments(parser)
+    add_sae_arguments(parser, "--out")
     add_token_arguments(parser)
     parser.add_argument("--latents-out", type=Path, help="safetensors of the per-latent densities")
 
@@ -26,7 +25,7 @@ def run(arguments: Namespace) -> None:
     lm, saes = load_inputs(arguments)
     tokens_CL = read_tokens(arguments.tokens)
     lm.check_context(tokens_CL.shape[1])
-    results = evaluate_core(lm, saes, tokens_CL, tokens_CL, arguments.batch_contexts)
+    results = evaluate_core(lm, saes, tokens_CL, arguments.batch_contexts)
     write_results(arguments.out, arguments.sae, results)
     if arguments.latents_out:
         write_latents(arguments.latents_out, results)

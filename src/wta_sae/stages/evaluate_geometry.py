@@ -1,11 +1,12 @@
-"""Encoder against decoder directions of one SAE; depends on its weights alone."""
+"""Encoder against decoder directions and the thresholds of one SAE; depends on no data."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.metrics.geometry import encoder_decoder_geometry
-from wta_sae.sae import load_sae
-from wta_sae.stages.evaluation import write_latents, write_results
+from wta_sae.files import read_tensors
+from wta_sae.metrics.geometry import encoder_decoder_geometry, threshold_ratio
+from wta_sae.sae import THRESHOLDS_FILE, load_sae
+from wta_sae.stages.evaluation_results import write_latents, write_results
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -15,7 +16,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    results = {None: encoder_decoder_geometry(load_sae(arguments.sae))}
+    file = arguments.sae / THRESHOLDS_FILE
+    thresholds = read_tensors(file)[0] if file.exists() else {}
+    results = {None: encoder_decoder_geometry(load_sae(arguments.sae)) | threshold_ratio(thresholds)}
     write_results(arguments.out, arguments.sae, results)
     if arguments.latents_out:
         write_latents(arguments.latents_out, results)

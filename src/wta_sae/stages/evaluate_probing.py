@@ -1,25 +1,16 @@
 """Sparse probing accuracy of one SAE: the mean over labelled sets of the mean over their classes."""
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
-from wta_sae.metrics.probing import evaluate_probing
-from wta_sae.stages.evaluation import (
-    add_language_model_arguments,
-    add_sae_arguments,
-    add_text_arguments,
-    evaluate_on_texts,
-)
+from wta_sae.metrics.probing import probing_metrics
+from wta_sae.metrics.tasks import pool_classes
+from wta_sae.stages.evaluation import add_class_arguments, evaluate_on_texts
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    add_language_model_arguments(parser)
-    add_sae_arguments(parser)
-    parser.add_argument(
-        "--texts", type=Path, nargs="+", required=True, help='JSON: {"train": {class: [text, ...]}, "test": {...}}'
-    )
-    add_text_arguments(parser)
+    add_class_arguments(parser, "--out")
 
 
 def run(arguments: Namespace) -> None:
-    evaluate_on_texts(arguments, evaluate_probing, arguments.texts)
+    families = {arguments.out: lambda _saes, train, test: probing_metrics(train, test, seed=arguments.seed)}
+    evaluate_on_texts(arguments, arguments.texts, pool_classes, families)

@@ -1,9 +1,13 @@
 """Spurious correlation removal (SCR) of one SAE: the mean over pairs of concepts."""
 
 from argparse import ArgumentParser, Namespace
+from functools import partial
 from pathlib import Path
 
-from wta_sae.metrics.scr import QUADRANTS, evaluate_scr
+from wta_sae.metrics.evaluation import Evaluation
+from wta_sae.metrics.pooling import Pooled
+from wta_sae.metrics.scr import QUADRANTS, pool_quadrants, scr_metrics, train_set_probes
+from wta_sae.sae import SAE
 from wta_sae.stages.evaluation import (
     add_language_model_arguments,
     add_perturbation_arguments,
@@ -15,7 +19,7 @@ from wta_sae.stages.evaluation import (
 
 def add_arguments(parser: ArgumentParser) -> None:
     add_language_model_arguments(parser)
-    add_sae_arguments(parser)
+    add_sae_arguments(parser, "--out")
     parser.add_argument(
         "--quadrants",
         type=Path,
@@ -28,4 +32,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    evaluate_on_texts(arguments, evaluate_scr, arguments.quadrants, QUADRANTS, n_values=arguments.perturbed_latents)
+    def scr(saes: dict[str, SAE], train: Pooled, test: Pooled) -> dict[str, Evaluation]:
+        probes = train_set_probes(train, test, arguments.seed)
+        return scr_metrics(saes, train, test, probes, arguments.perturbed_latents)
+
+    pool = partial(pool_quadrants, seed=arguments.seed)
+    evaluate_on_texts(arguments, arguments.quadrants, pool, {arguments.out: scr}, QUADRANTS)

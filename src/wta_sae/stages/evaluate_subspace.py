@@ -8,14 +8,14 @@ from wta_sae.stages.evaluation import (
     add_sae_arguments,
     add_token_arguments,
     load_inputs,
-    write_results,
 )
+from wta_sae.stages.evaluation_results import write_results
 from wta_sae.text.tokens import read_tokens
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     add_language_model_arguments(parser)
-    add_sae_arguments(parser)
+    add_sae_arguments(parser, "--out")
     add_token_arguments(parser)
 
 

@@ -1,27 +1,18 @@
 """Targeted probe perturbation (TPP) of one SAE: the mean over labelled sets of the mean over their classes."""
 
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
+from functools import partial
 
-from wta_sae.metrics.tpp import evaluate_tpp
-from wta_sae.stages.evaluation import (
-    add_language_model_arguments,
-    add_perturbation_arguments,
-    add_sae_arguments,
-    add_text_arguments,
-    evaluate_on_texts,
-)
+from wta_sae.metrics.tasks import pool_classes
+from wta_sae.metrics.tpp import tpp_metrics
+from wta_sae.stages.evaluation import add_class_arguments, add_perturbation_arguments, evaluate_on_texts
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    add_language_model_arguments(parser)
-    add_sae_arguments(parser)
-    parser.add_argument(
-        "--texts", type=Path, nargs="+", required=True, help='JSON: {"train": {class: [text, ...]}, "test": {...}}'
-    )
-    add_text_arguments(parser)
+    add_class_arguments(parser, "--out")
     add_perturbation_arguments(parser)
 
 
 def run(arguments: Namespace) -> None:
-    evaluate_on_texts(arguments, evaluate_tpp, arguments.texts, n_values=arguments.perturbed_latents)
+    families = {arguments.out: partial(tpp_metrics, n_values=arguments.perturbed_latents, seed=arguments.seed)}
+    evaluate_on_texts(arguments, arguments.texts, pool_classes, families)

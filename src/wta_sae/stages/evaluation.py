@@ -1,24 +1,28 @@
-"""What the `evaluate` stages share: their arguments, their inputs, and the files that they write."""
+"""What the `evaluate` stages share: their arguments, their inputs, and the evaluation on labelled texts."""
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from wta_sae.devices import best_device, make_repeatable
+from wta_sae.devices import best_device, keep_freed_memory, make_repeatable
 from wta_sae.errors import UserError
-from wta_sae.files import read_json, write_json, write_tensors
+from wta_sae.files import read_json
 from wta_sae.language_model import LanguageModel, load_language_model
 from wta_sae.metrics.evaluation import Evaluation, mean_evaluation
+from wta_sae.metrics.pooling import Pooled
 from wta_sae.sae import SAE, load_sae
+from wta_sae.stages.evaluation_results import write_results
 
 
-def add_sae_arguments(parser: ArgumentParser) -> None:
+def add_sae_arguments(parser: ArgumentParser, *outputs: str) -> None:
+    """outputs: the flags that name the files to write."""
     parser.add_argument("--sae", type=Path, required=True, help="SAELens directory")
     parser.add_argument(
         "--inference", nargs="+", default=[None], metavar="RULE", help="how to read it out (the SAE's own rule unless told)"
     )
-    parser.add_argument("--out", type=Path, required=True, help="JSON: one rule's metrics, or a list of several rules'")
+    for flag in outputs:
+        parser.add_argument(flag, type=Path, required=True, help="JSON: one rule's metrics, or a list of several rules'")
 
 
 def add_language_model_arguments(parser: ArgumentParser) -> None:
@@ -29,6 +33,16 @@ def add_language_model_arguments(parser: ArgumentParser) -> None:
 def add_token_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--tokens", type=Path, required=True, help=".safetensors or .npy of (contexts, length), BOS first")
     parser.add_argument("--batch-contexts", type=int, default=16, help="contexts a batch")
+
+
+def add_class_arguments(parser: ArgumentParser, *outputs: str) -> None:
+    """All that an evaluation on classes of texts needs. outputs: as in `add_sae_arguments`."""
+    add_language_model_arguments(parser)
+    add_sae_arguments(parser, *outputs)
+    parser.add_argument(
+        "--texts", type=Path, nargs="+", required=True, help='JSON: {"train": {class: [text, ...]}, "test": {...}}'
+    )
+    add_text_arguments(parser)
 
 
 def add_text_arguments(parser: ArgumentParser) -> None:
@@ -49,28 +63,38 @@ def add_perturbation_arguments(parser: ArgumentParser) -> None:
 
 
 def load_inputs(arguments: Namespace) -> tuple[LanguageModel, dict[str, SAE]]:
-    """The language model, and the SAE under each inference rule that was asked for."""
+    """The language model, and the SAE under each inference rule that was asked for; the SAEs share their weights' tensors."""
     make_repeatable(getattr(arguments, "seed", 0))
+    keep_freed_memory()
     device = best_device()
     lm = load_language_model(arguments.lm, arguments.layer, device)
-    saes = (load_sae(arguments.sae, rule).to(device) for rule in arguments.inference)
-    return lm, {sae.inference: sae for sae in saes}
+    first, *others = (load_sae(arguments.sae, rule).to(device) for rule in arguments.inference)
+    sharing = [replace(first, inference=sae.inference, k=sae.k, threshold=sae.threshold, rate=sae.rate) for sae in others]
+    return lm, {sae.inference: sae for sae in (first, *sharing)}
 
 
 def evaluate_on_texts(
     arguments: Namespace,
-    evaluate: Callable[..., dict[str, Evaluation]],
     files: Sequence[Path],
+    pool: Callable[..., tuple[Pooled, Pooled]],
+    families: Mapping[Path, Callable[[dict[str, SAE], Pooled, Pooled], dict[str, Evaluation]]],
     groups: tuple[str, ...] = (),
-    **options: Any,
 ) -> None:
-    """Evaluates on each file of labelled texts and writes the means. groups: those that a file must have."""
+    """Pools each file of labelled texts once, for every family of metrics, and writes each family's means over the files.
+
+    pool: makes pooled train and test texts of a file's; families: file to write -> metrics of pooled texts; groups: those
+    that a file of texts must have.
+    """
     lm, saes = load_inputs(arguments)
     lm.check_context(arguments.context_length)
-    options |= {"seed": arguments.seed, "context": arguments.context_length, "batch_texts": arguments.batch_texts}
-    evaluated = [evaluate(lm, saes, read_texts(file, groups), **options) for file in files]
-    results = {rule: mean_evaluation([evaluation[rule] for evaluation in evaluated]) for rule in saes}
-    write_results(arguments.out, arguments.sae, results)
+    evaluated: dict[Path, list[dict[str, Evaluation]]] = {out: [] for out in families}
+    for file in files:
+        train, test = pool(lm, saes, read_texts(file, groups), arguments.context_length, arguments.batch_texts)
+        for out, metrics in families.items():
+            evaluated[out].append(metrics(saes, train, test))
+    for out, evaluations in evaluated.items():
+        means = {rule: mean_evaluation([evaluation[rule] for evaluation in evaluations]) for rule in saes}
+        write_results(out, arguments.sae, means)
 
 
 def read_texts(path: Path, groups: tuple[str, ...] = ()) -> dict[str, dict[str, list[str]]]:
@@ -89,23 +113,3 @@ def read_texts(path: Path, groups: tuple[str, ...] = ()) -> dict[str, dict[str, 
         if missing:
             raise UserError(f"{path}: {split} lacks {', '.join(missing)}; it wants {', '.join(groups)}")
     return texts
-
-
-def write_results(path: Path, sae_directory: Path, results: Mapping[str | None, Evaluation]) -> None:
-    """One flat object for one inference rule, a list of them for several; None: the metrics depend on no rule."""
-    records: list[dict[str, Any]] = [
-        {"sae": sae_directory.name, "inference": rule, **evaluation.metrics} for rule, evaluation in results.items()
-    ]
-    write_json(path, records if len(records) > 1 else records[0])
-
-
-def write_latents(path: Path, results: Mapping[str | None, Evaluation]) -> None:
-    """The per-latent arrays (F), named RULE.METRIC, or METRIC where they depend on no rule."""
-    write_tensors(
-        path,
-        {
-            f"{rule}.{name}" if rule else name: values
-            for rule, evaluation in results.items()
-            for name, values in evaluation.per_latent.items()
-        },
-    )

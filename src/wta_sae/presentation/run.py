@@ -1,0 +1,54 @@
+"""A run as the sections of the report see it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from wta_sae.presentation.estimates import Estimate, readout_estimate
+from wta_sae.presentation.metrics_table import (
+    Readout,
+    runs_of_shared_saes,
+    value,
+    winners_by_rate,
+)
+from wta_sae.presentation.settings import Scale, scale_of
+from wta_sae.variants import l0_budget, winners_per_latent
+
+
+@dataclass(frozen=True)
+class Run:
+    """Configuration, sizes and metrics of a run, and the paper's numbers; None stands for what was not measured."""
+
+    config: dict[str, Any]
+    scale: Scale
+    metrics: pd.DataFrame
+    published: dict[str, Any]
+
+    def at_rate(self, readout: Readout, metric: str, nominal: float) -> Estimate:
+        """A readout's value, WTA's at a nominal rate and the baselines' at Table 1's k."""
+        return readout_estimate(self.metrics, readout, metric, nominal, self.scale.k)
+
+    def ablated(self, readout: Readout, metric: str, ablation: str | None) -> float | None:
+        """A readout's value of Table 1's WTA SAE of the first seed, trained with an ablation; None: of the ordinary one."""
+        first = self.metrics[self.metrics["seed"] == self.scale.seeds[0]]
+        selection = {"variant": "wta", "inference": readout.inference, "sparsity_rate": self.scale.table_rate}
+        return value(first, metric=metric, ablation=ablation, **selection)
+
+    def groups(self) -> list[list[float]]:
+        """The nominal rates in rising order, those that share one trained SAE together."""
+        return list(runs_of_shared_saes(winners_by_rate(self.metrics)))
+
+    def winners(self, nominal: float) -> int:
+        return winners_per_latent(nominal, self.scale.batch_tokens)
+
+    def budget(self, nominal: float) -> float:
+        return l0_budget("wta", self.winners(nominal), self.scale.latents, self.scale.batch_tokens)
+
+
+def run_of(config: dict[str, Any], metrics: pd.DataFrame, published: dict[str, Any]) -> Run:
+    """config: as `record-config` wrote it; metrics: `read_metrics`; published: `read_published`.
+
+    Raises UserError naming a config key that is missing.
+    """
+    return Run(config, scale_of(config), metrics, published)

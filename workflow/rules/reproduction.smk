@@ -1,0 +1,42 @@
+rule reproduction:
+    input:
+        config="<run>/config.json",
+        metrics="<run>/metrics.csv",
+        published="paper/published.yaml",
+        code=source_files("reproduction"),
+    output:
+        "results/reproduction.md",
+    log:
+        "<run>/logs/reproduction.log",
+    benchmark:
+        "<run>/benchmarks/reproduction.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m wta_sae reproduction --config {input.config} --metrics {input.metrics} --published {input.published}"
+        " --out {output} > {log} 2>&1"
+
+
+rule table_claims:
+    input:
+        config="<run>/config.json",
+        metrics="<run>/metrics.csv",
+        published="paper/published.yaml",
+        code=source_files("table-claims"),
+    output:
+        "results/table_claims.tex",
+    log:
+        "<run>/logs/table_claims.log",
+    benchmark:
+        "<run>/benchmarks/table_claims.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    shell:
+        "python -m wta_sae table-claims --config {input.config} --metrics {input.metrics} --published {input.published}"
+        " --out {output} > {log} 2>&1"
