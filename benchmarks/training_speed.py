@@ -1,72 +1,115 @@
-"""CPU time a training step of each variant, beside the floor of a dense step: its five matrix products, in the same run.
+"""A training step of each variant beside dictionary_learning's and beside the floor of a dense step, in one run.
 
-    python benchmarks/training_speed.py --threads 1
+    python benchmarks/training_speed.py
 
-CPU time, because other work on the machine hardly touches it; of all threads together, so that one that waits counts too.
+The floor is the five matrix products of a dense step with nothing around them. The peer of WTA is BatchTopK, for
+dictionary_learning has no WTA; it runs in its own environment (benchmarks/peers) and takes turns with us. The second table
+has our step with dead latents, which the auxiliary loss revives, beside the same step without.
 
 Shape suffixes: B tokens of a batch, D model width, F latents.
 """
 
 import argparse
-import functools
-import time
 from collections.abc import Callable
+from functools import partial
 
 import torch
+from measuring import Peer, Time, best_of_turns, header, row, timed
 
 from wta_sae.devices import make_repeatable
 from wta_sae.training import Trainer, TrainingOptions
 from wta_sae.variants import VARIANTS
 
 SIZES = ((128, 2048, 2048, 16), (128, 1024, 2048, 32), (512, 4096, 4096, 64))  # D, F, B and k; the first are the demo's
-WARM_UP, STEPS, ROUNDS = 3, 5, 3
+PEERS = {"topk": "TopK", "batch_topk": "BatchTopK", "wta": "BatchTopK"}
+STEPS, ROUNDS = 2, 5
+DEAD_SHARE = 0.02
 
 
-def milliseconds(step: Callable[[], object]) -> float:
-    start = time.process_time()
-    for _ in range(STEPS):
-        step()
-    return (time.process_time() - start) / STEPS * 1000
+def activations(width: int, tokens: int) -> torch.Tensor:
+    return torch.randn(tokens, width, generator=torch.Generator().manual_seed(0)) * torch.linspace(2, 0.1, width)
 
 
-def dense_floor(x_BD: torch.Tensor, W_DF: torch.Tensor) -> Callable[[], None]:
-    """Encode, decode, and the products of their gradients, with nothing around them."""
-    acts_BF = x_BD @ W_DF
+def new_trainer(variant: str, size: tuple[int, int, int, int], learning_rate: float = 1e-3) -> Trainer:
+    width, latents, tokens, k = size
+    options = TrainingOptions(latents, tokens, 1, learning_rate, 0, 0, 0, 0.99, 10**9, 1 / 32)
+    budget = k if VARIANTS[variant].budget == "k" else k * tokens // latents
+    return Trainer(variant, budget, width, options, 10**6, 0, torch.device("cpu"))
+
+
+def dense_floor(width: int, latents: int, tokens: int) -> Callable[[], None]:
+    """Encode, decode, and the products of their gradients, all into memory that is there."""
+    x_BD, W_DF = activations(width, tokens), torch.randn(width, latents)
+    acts_BF, out_BD, gradient_DF = x_BD @ W_DF, torch.empty_like(x_BD), torch.empty_like(W_DF)
 
     def products() -> None:
-        torch.mm(x_BD, W_DF, out=acts_BF)
         for _ in range(2):
-            acts_BF @ W_DF.T
+            torch.mm(x_BD, W_DF, out=acts_BF)
+        torch.mm(acts_BF, W_DF.T, out=out_BD)
         for _ in range(2):
-            x_BD.T @ acts_BF
+            torch.mm(x_BD.T, acts_BF, out=gradient_DF)
 
     return products
 
 
+def our_turn(step: Callable[[], object], threads: int) -> Time:
+    torch.set_num_threads(threads)
+    return timed(step, STEPS)
+
+
+def beside_the_peer(size: tuple[int, int, int, int], peer: Peer) -> None:
+    width, latents, tokens, k = size
+    x_BD = activations(width, tokens)
+    ours = {"dense floor": dense_floor(width, latents, tokens)}
+    ours |= {variant: partial(new_trainer(variant, size).step, x_BD) for variant in PEERS}
+    for name in set(PEERS.values()):
+        peer.call("make", name, width, latents, tokens, k)
+    best = {}
+    for threads in (1, 2):
+        turns = {name: partial(our_turn, step, threads) for name, step in ours.items()}
+        turns |= {name: lambda n=name, t=threads: Time(*peer.call("steps", n, STEPS, t)) for name in set(PEERS.values())}
+        best_of_turns(turns, 1)  # warm-up
+        best[threads] = best_of_turns(turns, ROUNDS)
+    cpu = {name: time.cpu for name, time in best[1].items()}
+    wall = {name: time.wall for name, time in best[2].items()}
+    for name in ("dense floor", *sorted(set(PEERS.values())), *PEERS):
+        cells = []
+        for taken in (cpu, wall):
+            faster = f"{taken[PEERS[name]] / taken[name]:.1f}" if name in PEERS else ""
+            cells += [f"{taken[name] * 1000:.0f}", f"{taken[name] / taken['dense floor']:.2f}", faster]
+        label = f"dictionary_learning {name}" if name in PEERS.values() else name
+        row(width, latents, tokens, k, label, *cells)
+
+
+def with_dead_latents(size: tuple[int, int, int, int], variant: str) -> None:
+    """At learning rate 0, where the dead stay dead, though half of their activations are positive."""
+    width, latents, tokens, k = size
+    x_BD = activations(width, tokens)
+    trainers = {name: new_trainer(variant, size, learning_rate=0) for name in ("without", "with")}
+    for trainer in trainers.values():
+        trainer.step(x_BD)  # sets the bias from its first batch
+        trainer.W_enc_FD[: round(DEAD_SHARE * latents)] *= 1e-3  # too weak to be selected
+    trainers["with"].silent_tokens_F[: round(DEAD_SHARE * latents)] = 10**9
+    turns = {name: partial(our_turn, partial(trainer.step, x_BD), 1) for name, trainer in trainers.items()}
+    best = best_of_turns(turns, ROUNDS)
+    dead = int(trainers["with"].step(x_BD).dead)
+    without, with_dead = (best[name].cpu * 1000 for name in ("without", "with"))
+    row(width, latents, tokens, k, variant, dead, f"{without:.1f}", f"{with_dead:.1f}", f"{with_dead / without - 1:+.0%}")
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--threads", type=int, default=1)
-    torch.set_num_threads(parser.parse_args().threads)
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     make_repeatable(0)  # as the workflow trains
-    print("| D | F | B | k | step | CPU ms | of the floor |\n|---|---|---|---|---|---|---|")
-    for width, latents, tokens, k in SIZES:
-        generator = torch.Generator().manual_seed(0)
-        x_BD = torch.randn(tokens, width, generator=generator) * torch.linspace(2, 0.1, width)
-        options = TrainingOptions(latents, tokens, 1, 1e-3, 0, 0, 0, 0.99, 10**9, 1 / 32)
-        steps = {"dense floor": dense_floor(x_BD, torch.randn(width, latents, generator=generator))}
-        for variant in VARIANTS:
-            budget = k if VARIANTS[variant].budget == "k" else k * tokens // latents
-            trainer = Trainer(variant, budget, width, options, 10**6, 0, torch.device("cpu"))
-            steps[variant] = functools.partial(trainer.step, x_BD)
-        for step in steps.values():
-            for _ in range(WARM_UP):
-                step()
-        # Interleaved, and the best round of each: what else the machine does hits all alike.
-        rounds = [{name: milliseconds(step) for name, step in steps.items()} for _ in range(ROUNDS)]
-        best = {name: min(times[name] for times in rounds) for name in steps}
-        for name, took in best.items():
-            ratio = took / best["dense floor"]
-            print(f"| {width} | {latents} | {tokens} | {k} | {name} | {took:.0f} | {ratio:.2f} |", flush=True)
+    peer = Peer("dictionary_learning_peer.py")
+    ratios = ("of the floor", "times faster than the peer")
+    header("D", "F", "B", "k", "step", "CPU ms, one thread", *ratios, "wall ms, two threads", *ratios)
+    for size in SIZES:
+        beside_the_peer(size, peer)
+    print()
+    header("D", "F", "B", "k", "step", "dead latents", "CPU ms without", "CPU ms with", "more")
+    for size in SIZES:
+        for variant in ("topk", "batch_topk"):
+            with_dead_latents(size, variant)
 
 
 if __name__ == "__main__":
