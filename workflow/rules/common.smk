@@ -3,6 +3,7 @@ import shlex
 
 from wta_sae.config import check_config, check_folder_writable, check_model_folder
 from wta_sae.errors import UserError
+from wta_sae.gpus import visible_gpus
 from wta_sae.text.paths import matching_files
 from wta_sae.sweep import matched_saes, requested_saes, table1_saes
 from wta_sae.variants import VARIANTS
