@@ -12,8 +12,8 @@ rule train_sae:
         "../../envs/torch.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
         gpu=1,
     params:
         sae=sae_flags,
