@@ -24,7 +24,12 @@ include: "workflow/rules/reproduction.smk"
 
 
 resource_scopes:
-    gpu="local",
+    gpu="local",  # --resources gpu=N is about one machine; on a cluster each job has its own
+
+
+# Locally one job a GPU at a time, unless the command line says otherwise; without a GPU nothing holds these jobs back.
+if (gpus := len(visible_gpus())) and "gpu" not in workflow.global_resources:
+    workflow.global_resources["gpu"] = gpus
 
 
 rule all:

@@ -5,7 +5,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from workflow import ROOT, by_hand, planned_jobs, snakemake, start_snakemake
+from workflow import by_hand, new_checkout, planned_jobs, snakemake, start_snakemake
 
 pytestmark = pytest.mark.slow
 
@@ -27,18 +26,7 @@ ARTIFACTS = (
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     """A checkout in which the tiny run is complete."""
-    checkout = tmp_path_factory.mktemp("check") / "with a space"  # a path that an unquoted variable would split
-    tracked = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    for name in filter(None, tracked.stdout.split("\0")):
-        if (ROOT / name).is_file():
-            (checkout / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, checkout / name)
+    checkout = new_checkout(tmp_path_factory.mktemp("check") / "with a space")  # a path that an unquoted variable would split
     process = snakemake(checkout, *TINY)
     assert process.returncode == 0, process.stdout + process.stderr
     return checkout

@@ -10,12 +10,18 @@ import torch
 from torch import Tensor
 
 from wta_sae.errors import UserError
+from wta_sae.gpus import take_gpu
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def best_device() -> torch.device:
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """A GPU that no other job holds, or the CPU where torch sees no GPU."""
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    gpu = torch.device("cuda", take_gpu(torch.cuda.device_count()))
+    torch.cuda.set_device(gpu)  # what names no GPU means this one
+    return gpu
 
 
 def keep_freed_memory() -> None:

@@ -13,8 +13,8 @@ rule cache_activations:
         "../../envs/torch.yaml"
     threads: 4
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
         gpu=1,
     params:
         layer=config["language_model"]["layer"],

@@ -3,6 +3,7 @@ import shlex
 
 from wta_sae.config import check_config, check_folder_writable, check_model_folder
 from wta_sae.errors import UserError
+from wta_sae.gpus import visible_gpus
 from wta_sae.text.paths import matching_files
 from wta_sae.sweep import matched_saes, requested_saes, table1_saes, trained_together
 from wta_sae.variants import VARIANTS
@@ -10,8 +11,10 @@ from wta_sae.workflow import flags, source_files
 
 # Under --sdm conda a rule's environment holds the libraries; the package itself is always this checkout's.
 # Threads that wait spin but briefly: spinning long, they make a step five times slower where anything else is running.
+# Slurm signals a whole job: with the trap the shell waits for its stage, which on SIGTERM saves a checkpoint, rather than
+# die before it, at which Slurm kills the rest.
 SOURCE = shlex.quote(f"{workflow.basedir}/src")
-shell.prefix(f"export PYTHONPATH={SOURCE} GOMP_SPINCOUNT=1000; ")
+shell.prefix(f"trap : TERM; export PYTHONPATH={SOURCE} GOMP_SPINCOUNT=1000; ")
 
 
 def checked(function, *arguments):
@@ -126,6 +129,11 @@ def families_of(sae):
     if sae in TABLE1_SAES or sae in SWEEP_SAES:
         families += ["probing", "scr", "tpp", "subspace"]
     return families + (["matched"] if sae in MATCHED_SAES else [])
+
+
+def growing(amount):
+    """A resource of which each retry asks for more: a job stopped for its memory or its time then gets further."""
+    return lambda wildcards, attempt: amount * attempt
 
 
 def collected(wildcards):

@@ -14,8 +14,8 @@ rule evaluate_core:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
         gpu=1,
     params:
         layer=config["language_model"]["layer"],
@@ -41,8 +41,8 @@ rule evaluate_geometry:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=growing(2000),
+        runtime=growing(30),
     shell:
         "python -m wta_sae evaluate geometry --sae {input.sae}"
         " --out {output.metrics} --latents-out {output.latents} > {log} 2>&1"
@@ -63,8 +63,8 @@ rule evaluate_subspace:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
         gpu=1,
     params:
         layer=config["language_model"]["layer"],
@@ -92,8 +92,8 @@ rule evaluate_classes:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
         gpu=1,
     params:
         layer=config["language_model"]["layer"],
@@ -124,8 +124,8 @@ rule evaluate_scr:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=growing(4000),
+        runtime=growing(240),
         gpu=1,
     params:
         layer=config["language_model"]["layer"],
@@ -154,8 +154,8 @@ rule collect_metrics:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         run=config["run"],
     shell:

@@ -16,8 +16,8 @@ if config["language_model"]["source"] == "train":
             "../../envs/torch.yaml"
         threads: 4
         resources:
-            mem_mb=4000,
-            runtime=60,
+            mem_mb=growing(4000),
+            runtime=growing(60),
             gpu=1,
         params:
             options=flags({k: v for k, v in config["language_model"]["train"].items() if k != "vocabulary"}),

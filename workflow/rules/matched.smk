@@ -13,8 +13,8 @@ rule calibrate:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=4000,
-        runtime=60,
+        mem_mb=growing(4000),
+        runtime=growing(60),
         gpu=1,
     params:
         layer=config["language_model"]["layer"],
@@ -40,8 +40,8 @@ rule evaluate_matched:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=growing(4000),
+        runtime=growing(120),
         gpu=1,
     params:
         layer=config["language_model"]["layer"],

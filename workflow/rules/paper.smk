@@ -30,8 +30,8 @@ rule figure1:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     shell:
         "python -m wta_sae figure1 --saes {input.saes} --latents {input.latents} --published {input.published}"
         " --pdf {output.pdf} --png {output.png} > {log} 2>&1"
@@ -52,8 +52,8 @@ rule figure2:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         k=config["paper"]["table1_k"],
         same_model="--same-model" if USES_THE_PAPERS_MODEL else "",
@@ -76,8 +76,8 @@ rule figure3:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         k=config["paper"]["table1_k"],
     shell:
@@ -99,8 +99,8 @@ rule table1:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         rate=config["paper"]["table1_rate"],
         k=config["paper"]["table1_k"],
@@ -122,8 +122,8 @@ rule table_matched:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         rate=config["paper"]["table1_k"] / config["training"]["latents"],
         k=config["paper"]["table1_k"],
@@ -146,8 +146,8 @@ rule table_published:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         rate=config["paper"]["table1_rate"],
         k=config["paper"]["table1_k"],
@@ -169,8 +169,8 @@ rule table2:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     shell:
         "python -m wta_sae table2 --contributions {input.contributions} --out {output} > {log} 2>&1"
 
@@ -190,8 +190,8 @@ rule numbers:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     shell:
         "python -m wta_sae numbers --config {input.config} --metrics {input.metrics} --published {input.published}"
         " --out {output} > {log} 2>&1"
@@ -220,7 +220,7 @@ rule paper:
     conda:
         "../../envs/latex.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     shell:
         "python -m wta_sae paper --main {input.main} --inputs results --out {output} > {log} 2>&1"

@@ -13,8 +13,8 @@ rule reproduction:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     shell:
         "python -m wta_sae reproduction --config {input.config} --metrics {input.metrics} --published {input.published}"
         " --out {output} > {log} 2>&1"
@@ -35,8 +35,8 @@ rule table_claims:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=1000,
-        runtime=10,
+        mem_mb=growing(1000),
+        runtime=growing(10),
     shell:
         "python -m wta_sae table-claims --config {input.config} --metrics {input.metrics} --published {input.published}"
         " --out {output} > {log} 2>&1"

@@ -16,8 +16,8 @@ rule collect_text:
         "../../envs/torch.yaml"
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=growing(3000),
+        runtime=growing(30),
     params:
         options=lambda wildcards: flags(config["text"][wildcards.source]),
         workers=lambda wildcards, threads: f"--workers {threads}" if wildcards.source == "docstrings" else "",
@@ -64,8 +64,8 @@ rule train_tokenizer:
         "../../envs/torch.yaml"
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=growing(3000),
+        runtime=growing(30),
     params:
         vocabulary=config["language_model"].get("train", {}).get("vocabulary"),
     shell:
@@ -88,8 +88,8 @@ rule tokenize:
         "../../envs/torch.yaml"
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=growing(3000),
+        runtime=growing(60),
     params:
         options=lambda wildcards: flags(CONTEXTS[wildcards.contexts]),
         length=config["text"]["context_length"],
@@ -112,8 +112,8 @@ rule label_classes:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         classes=config["labelled_texts"]["classes"],
         train=config["labelled_texts"]["train_per_class"],
@@ -137,8 +137,8 @@ rule label_quadrants:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        mem_mb=growing(2000),
+        runtime=growing(10),
     params:
         train=config["labelled_texts"]["train_per_quadrant"],
         test=config["labelled_texts"]["test_per_quadrant"],

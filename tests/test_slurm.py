@@ -1,0 +1,141 @@
+"""The slurm profile: what it asks for, and for real on a one-node Slurm that the slow tests start and stop."""
+
+import os
+import re
+import shutil
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+from workflow import ROOT, by_hand, new_checkout
+
+RULES = {
+    name or "train_sae": body  # the one rule that a loop names
+    for file in sorted((ROOT / "workflow/rules").glob("*.smk"))
+    for name, body in re.findall(r"^ *rule ?(\w*):\n(.*?)(?=^ *rule\b|\Z)", file.read_text(), re.MULTILINE | re.DOTALL)
+}
+
+
+def test_the_profile_names_every_rule_that_wants_a_gpu():
+    profile = yaml.safe_load((ROOT / "slurm/config.yaml").read_text())
+    assert set(profile["set-resources"]) == {name for name, body in RULES.items() if "gpu=1" in body}
+
+
+def test_every_submitted_job_asks_for_more_at_each_retry():
+    submitted = {name: body for name, body in RULES.items() if "localrule: True" not in body}
+    assert len(submitted) > 20
+    for name, body in submitted.items():
+        for resource in ("mem_mb", "runtime"):
+            assert re.search(rf"^ +{resource}=growing\(.+\),$", body, re.MULTILINE), (name, resource)
+
+
+NODE = ROOT / "tests/slurm/one_node.sh"
+PROGRAMS = ("slurmctld", "slurmd", "munged", "sbatch", "srun", "squeue", "scontrol")
+LIMIT = "900"  # seconds; a Snakemake that waits for Slurm for ever is deaf to SIGTERM
+
+
+@pytest.fixture(scope="module")
+def one_node(tmp_path_factory):
+    if os.getuid() != 0:
+        pytest.skip("a one-node Slurm wants to be started by root")
+    if missing := [program for program in PROGRAMS if shutil.which(program) is None]:
+        pytest.skip(f"{missing[0]} is missing; on Debian: apt-get install slurmctld slurmd slurm-client munge")
+    if os.path.lexists("/etc/slurm/slurm.conf"):
+        pytest.skip("/etc/slurm/slurm.conf exists: this machine has a Slurm already")
+    directory = tmp_path_factory.mktemp("slurm")
+    try:
+        subprocess.run([NODE, "start", directory], check=True)
+        yield
+    finally:
+        subprocess.run([NODE, "stop", directory], check=True)
+
+
+def through_slurm(checkout, target, *configs, options=()):
+    """The finished process of `snakemake --profile slurm` on the tiny config; it looks early whether a job has ended."""
+    soon = ("--slurm-init-seconds-before-status-checks", "3")
+    command = ("snakemake", "--profile", "slurm", *soon, *options, "--configfile", "tests/tiny.yaml", *configs, "--", target)
+    return by_hand(checkout, "timeout", "-k", "5", LIMIT, *command)
+
+
+def jobs_of(rule):
+    """What Slurm knows of the jobs of a rule, in the order of their submission: key -> value."""
+    listing = subprocess.run(["scontrol", "--oneliner", "show", "job"], capture_output=True, text=True, check=True).stdout
+    jobs = [dict(re.findall(r"(\w+)=(\S*)", line)) for line in listing.splitlines()]
+    own = [job for job in jobs if re.match(rf"rule_{rule}(_wildcards|$)", job.get("Comment", ""))]
+    return sorted(own, key=lambda job: int(job["JobId"]))
+
+
+@pytest.fixture(scope="module")
+def checkout(one_node, tmp_path_factory):
+    """A fresh checkout in which one SAE was trained and evaluated from nothing, every job through Slurm."""
+    checkout = new_checkout(tmp_path_factory.mktemp("cluster") / "with a space")
+    process = through_slurm(checkout, "results/tiny/metrics/topk-k4/core.json")
+    assert process.returncode == 0, process.stdout + process.stderr
+    return checkout
+
+
+@pytest.mark.slow
+def test_every_job_goes_through_slurm_and_gets_what_it_asks_for(checkout):
+    assert (checkout / "results/tiny/metrics/topk-k4/core.json").stat().st_size > 100
+    for rule in ("collect_text", "train_tokenizer", "tokenize"):
+        for job in jobs_of(rule):
+            assert (job["JobState"], job["Partition"], job.get("TresPerJob")) == ("COMPLETED", "cpu", None)
+    for rule in ("train_language_model", "cache_activations", "train_sae", "evaluate_core"):
+        (job,) = jobs_of(rule)
+        assert (job["JobState"], job["Partition"], job["TresPerJob"]) == ("COMPLETED", "gpu", "gres:gpu:1")
+        assert (job["MinMemoryNode"], job["Restarts"]) == ("4000M", "0")
+
+
+@pytest.mark.slow
+def test_a_job_that_fails_shows_its_log_and_is_tried_again_with_more(checkout):
+    (checkout / "late.yaml").write_text("training: {threshold_start_step: 999}")
+    process = through_slurm(checkout, "results/tiny/sae/batch_topk-k4", "late.yaml", options=("--retries", "1"))
+    assert process.returncode == 1
+    assert (
+        "wta_sae train-sae: training.threshold_start_step: none of this run's 78 steps comes after step 999" in process.stderr
+    )
+    jobs = [job for job in jobs_of("train_sae") if job["JobState"] == "FAILED"]
+    assert [(job["MinMemoryNode"], job["TimeLimit"]) for job in jobs] == [("4000M", "04:00:00"), ("8000M", "08:00:00")]
+    assert not (checkout / "results/tiny/sae/batch_topk-k4").exists()
+
+
+@pytest.mark.slow
+def test_a_training_job_that_is_cancelled_goes_on_from_its_checkpoint(checkout):
+    (checkout / "long.yaml").write_text("training: {epochs: 60}")
+    log = checkout / "results/tiny/logs/train_sae/topk-k8.log"
+    cancelled = []
+
+    def cancel_once_training():
+        while not (log.exists() and "training topk-k8: 0.00/4.69k" in log.read_text()):
+            time.sleep(0.1)
+        time.sleep(1)
+        job = jobs_of("train_sae")[-1]
+        subprocess.run(["scancel", job["JobId"]], check=True)
+        cancelled.append(job["JobId"])
+
+    threading.Thread(target=cancel_once_training, daemon=True).start()
+    process = through_slurm(checkout, "results/tiny/sae/topk-k8", "long.yaml")
+    assert process.returncode == 0, process.stdout + process.stderr
+    *_, first, second = jobs_of("train_sae")
+    assert [first["JobId"]] == cancelled
+    assert (first["JobState"], second["JobState"]) == ("CANCELLED", "COMPLETED")
+    # Its shell waited for the stage, which Slurm would else kill at its last act.
+    assert "returned non-zero exit status 143" in process.stderr
+    (start,) = re.findall(r"training topk-k8: (\S+)/4.69k \[00:00<", log.read_text())
+    assert start != "0.00"
+    assert (checkout / "results/tiny/sae/topk-k8/sae_weights.safetensors").exists()
+    assert not list((checkout / "results/tiny/sae").glob(".*"))
+
+
+@pytest.mark.slow
+def test_a_second_slurm_is_refused(one_node, tmp_path):
+    before = Path("/etc/slurm/slurm.conf").readlink()
+    for action, refusal in (("start", "this machine has a Slurm already"), ("stop", "nothing of ours runs there")):
+        process = subprocess.run([NODE, action, tmp_path / "other"], capture_output=True, text=True, check=False)
+        assert process.returncode == 1
+        assert refusal in process.stderr
+    assert Path("/etc/slurm/slurm.conf").readlink() == before
