@@ -23,10 +23,10 @@ from wta_sae.language_model_training import LanguageModelOptions, new_language_m
 from wta_sae.variants import VARIANTS
 
 VOCABULARY, LENGTH, BATCH_CONTEXTS = 4096, 128, 64
-MODELS = ((4, 128, 2, 512), (12, 512, 2, 128))  # blocks, width, layer, contexts; the first is the demo's
+MODELS = ((4, 128, 2, 256), (12, 512, 2, 64))  # blocks, width, layer, contexts; the first is the demo's
 SHARD_ROWS = 16_384
 DEMO_SHARD_ROWS = 131_072
-ROUNDS = 4
+ROUNDS = 3
 AIM = 0.8  # of blocks / (layer + 1)
 
 
