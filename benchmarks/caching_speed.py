@@ -14,9 +14,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import torch
+
 from measuring import best_of_turns, header, in_fresh_process, peak_growth, row, timed
 from training_speed import SIZES, new_trainer
-
 from wta_sae.activations import ActivationCache, cache_activations
 from wta_sae.language_model import LanguageModel
 from wta_sae.language_model_training import LanguageModelOptions, new_language_model

@@ -14,10 +14,10 @@ from itertools import repeat
 from pathlib import Path
 
 import torch
+
 from caching_speed import LENGTH, MODELS, cache, contexts, random_language_model
 from measuring import header, in_fresh_process, peak_growth, row, timed
 from training_speed import SIZES, activations, new_trainer
-
 from wta_sae.metrics.core import evaluate_core
 from wta_sae.training import train
 

@@ -15,8 +15,8 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from measuring import Peer, Time, best_of_turns, header, row, timed
 
+from measuring import Peer, Time, best_of_turns, header, row, timed
 from wta_sae.devices import make_repeatable
 from wta_sae.training import Trainer, TrainingOptions
 from wta_sae.variants import VARIANTS
