@@ -14,19 +14,19 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import torch
+
 from measuring import best_of_turns, header, in_fresh_process, peak_growth, row, timed
 from training_speed import SIZES, new_trainer
-
 from wta_sae.activations import ActivationCache, cache_activations
 from wta_sae.language_model import LanguageModel
 from wta_sae.language_model_training import LanguageModelOptions, new_language_model
 from wta_sae.variants import VARIANTS
 
 VOCABULARY, LENGTH, BATCH_CONTEXTS = 4096, 128, 64
-MODELS = ((4, 128, 2, 512), (12, 512, 2, 128))  # blocks, width, layer, contexts; the first is the demo's
+MODELS = ((4, 128, 2, 256), (12, 512, 2, 64))  # blocks, width, layer, contexts; the first is the demo's
 SHARD_ROWS = 16_384
 DEMO_SHARD_ROWS = 131_072
-ROUNDS = 4
+ROUNDS = 3
 AIM = 0.8  # of blocks / (layer + 1)
 
 

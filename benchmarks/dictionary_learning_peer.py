@@ -3,6 +3,7 @@
 import torch
 from dictionary_learning.trainers.batch_top_k import BatchTopKTrainer
 from dictionary_learning.trainers.top_k import TopKTrainer
+
 from measuring import Time, answer_calls, timed
 
 TRAINERS = {"TopK": TopKTrainer, "BatchTopK": BatchTopKTrainer}

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from measuring import ROOT, Peer, Time, best_of_turns, header, row, timed
 from safetensors.torch import load_file, save_file
 
+from measuring import ROOT, Peer, Time, best_of_turns, header, row, timed
 from wta_sae.language_model import LanguageModel, load_language_model
 from wta_sae.metrics.core import evaluate_core
 from wta_sae.sae import SAE

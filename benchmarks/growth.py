@@ -10,13 +10,14 @@ import argparse
 import math
 import tempfile
 from collections.abc import Callable
+from itertools import repeat
 from pathlib import Path
 
 import torch
+
 from caching_speed import LENGTH, MODELS, cache, contexts, random_language_model
 from measuring import header, in_fresh_process, peak_growth, row, timed
 from training_speed import SIZES, activations, new_trainer
-
 from wta_sae.metrics.core import evaluate_core
 from wta_sae.training import train
 
@@ -46,17 +47,15 @@ def caching(tokens: int, _latents: int, _saes: int) -> tuple[float, float]:
 
 
 def training(tokens: int, latents: int, saes: int) -> tuple[float, float]:
-    """One SAE after another, on a cache."""
+    """One SAE after another, on one batch again and again; what streaming costs is in caching_speed.py."""
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        stored = cache(random_language_model(1, WIDTH, 0), tokens // LENGTH, SHARD_ROWS, Path(folder))
+    x_BD = activations(WIDTH, BATCH)
 
-        def work() -> None:
-            for seed in range(saes):
-                trainer = new_trainer("wta", (WIDTH, latents, BATCH, K))
-                train(trainer, stored.batches(BATCH, seed), stored.manifest.norm_factor, log_every=10)
+    def work() -> None:
+        for _ in range(saes):
+            train(new_trainer("wta", (WIDTH, latents, BATCH, K)), repeat(x_BD, tokens // BATCH), norm_factor=1.0, log_every=10)
 
-        return measured(work)
+    return measured(work)
 
 
 def evaluating(tokens: int, latents: int, saes: int) -> tuple[float, float]:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from measuring import answer_calls, timed
 from sae_bench.custom_saes.topk_sae import TopKSAE
 from sae_bench.evals.core.eval_config import CoreEvalConfig
 from sae_bench.evals.core.main import run_evals
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM
+
+from measuring import answer_calls, timed
 
 made = SimpleNamespace()
 

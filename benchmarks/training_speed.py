@@ -3,8 +3,9 @@
     python benchmarks/training_speed.py
 
 The floor is the five matrix products of a dense step with nothing around them. The peer of WTA is BatchTopK, for
-dictionary_learning has no WTA; it runs in its own environment (benchmarks/peers) and takes turns with us. The second table
-has our step with dead latents, which the auxiliary loss revives, beside the same step without.
+dictionary_learning has no WTA; it runs in its own environment (benchmarks/peers), because ours has numpy 2, whose partition is
+several times as fast, and takes turns with us. The last table has our step with dead latents, which the auxiliary loss revives,
+beside the same step without.
 
 Shape suffixes: B tokens of a batch, D model width, F latents.
 """
@@ -14,8 +15,8 @@ from collections.abc import Callable
 from functools import partial
 
 import torch
-from measuring import Peer, Time, best_of_turns, header, row, timed
 
+from measuring import Peer, Time, best_of_turns, header, row, timed
 from wta_sae.devices import make_repeatable
 from wta_sae.training import Trainer, TrainingOptions
 from wta_sae.variants import VARIANTS
@@ -57,28 +58,22 @@ def our_turn(step: Callable[[], object], threads: int) -> Time:
     return timed(step, STEPS)
 
 
-def beside_the_peer(size: tuple[int, int, int, int], peer: Peer) -> None:
+def beside_the_peer(size: tuple[int, int, int, int], peer: Peer, threads: int) -> None:
+    """One thread's CPU time, or the wall time of several."""
     width, latents, tokens, k = size
     x_BD = activations(width, tokens)
-    ours = {"dense floor": dense_floor(width, latents, tokens)}
-    ours |= {variant: partial(new_trainer(variant, size).step, x_BD) for variant in PEERS}
-    for name in set(PEERS.values()):
+    turns = {"dense floor": partial(our_turn, dense_floor(width, latents, tokens), threads)}
+    for name in sorted(set(PEERS.values())):
         peer.call("make", name, width, latents, tokens, k)
-    best = {}
-    for threads in (1, 2):
-        turns = {name: partial(our_turn, step, threads) for name, step in ours.items()}
-        turns |= {name: lambda n=name, t=threads: Time(*peer.call("steps", n, STEPS, t)) for name in set(PEERS.values())}
-        best_of_turns(turns, 1)  # warm-up
-        best[threads] = best_of_turns(turns, ROUNDS)
-    cpu = {name: time.cpu for name, time in best[1].items()}
-    wall = {name: time.wall for name, time in best[2].items()}
-    for name in ("dense floor", *sorted(set(PEERS.values())), *PEERS):
-        cells = []
-        for taken in (cpu, wall):
-            faster = f"{taken[PEERS[name]] / taken[name]:.1f}" if name in PEERS else ""
-            cells += [f"{taken[name] * 1000:.0f}", f"{taken[name] / taken['dense floor']:.2f}", faster]
+        turns[name] = lambda name=name: Time(*peer.call("steps", name, STEPS, threads))
+    turns |= {variant: partial(our_turn, partial(new_trainer(variant, size).step, x_BD), threads) for variant in PEERS}
+    best_of_turns(turns, 1)  # warm-up
+    best = best_of_turns(turns, ROUNDS)
+    taken = {name: time.cpu if threads == 1 else time.wall for name, time in best.items()}
+    for name, seconds in taken.items():
         label = f"dictionary_learning {name}" if name in PEERS.values() else name
-        row(width, latents, tokens, k, label, *cells)
+        faster = f"{taken[PEERS[name]] / seconds:.1f}" if name in PEERS else ""
+        row(width, latents, tokens, k, label, f"{seconds * 1000:.0f}", f"{seconds / taken['dense floor']:.2f}", faster)
 
 
 def with_dead_latents(size: tuple[int, int, int, int], variant: str) -> None:
@@ -101,11 +96,11 @@ def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     make_repeatable(0)  # as the workflow trains
     peer = Peer("dictionary_learning_peer.py")
-    ratios = ("of the floor", "times faster than the peer")
-    header("D", "F", "B", "k", "step", "CPU ms, one thread", *ratios, "wall ms, two threads", *ratios)
-    for size in SIZES:
-        beside_the_peer(size, peer)
-    print()
+    for threads, measured in ((1, "CPU ms, one thread"), (2, "wall ms, two threads")):
+        header("D", "F", "B", "k", "step", measured, "of the floor", "times faster than the peer")
+        for size in SIZES:
+            beside_the_peer(size, peer, threads)
+        print()
     header("D", "F", "B", "k", "step", "dead latents", "CPU ms without", "CPU ms with", "more")
     for size in SIZES:
         for variant in ("topk", "batch_topk"):
