@@ -80,7 +80,7 @@ rule evaluate_probing:
     input:
         lm=LANGUAGE_MODEL,
         sae="<run>/sae/{sae}",
-        texts="<run>/labelled/classes.json",
+        texts=PROBING_TEXTS,
         code=source_files("evaluate probing"),
     output:
         metrics="<run>/metrics/{sae}/probing.json",
@@ -110,7 +110,7 @@ rule evaluate_tpp:
     input:
         lm=LANGUAGE_MODEL,
         sae="<run>/sae/{sae}",
-        texts="<run>/labelled/classes.json",
+        texts=TPP_TEXTS,
         code=source_files("evaluate tpp"),
     output:
         metrics="<run>/metrics/{sae}/tpp.json",

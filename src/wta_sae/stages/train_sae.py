@@ -80,6 +80,7 @@ def run(arguments: Namespace) -> None:
     sae, thresholds = trainer.trained(manifest.norm_factor, rates)
     metadata = {
         "model_name": manifest.model,
+        "model_commit": manifest.tokens.get("model", {}).get("commit"),
         "hook_name": manifest.hook_name,
         "hook_head_index": None,
         "context_size": manifest.context_size,
