@@ -4,6 +4,7 @@ Nothing is copied to a cache and no code of a dataset runs: a dataset that needs
 Local files and directories are read without the network.
 """
 
+import gc
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -111,6 +112,10 @@ def _rows(source: str, **arguments: Any) -> Iterator[Row]:
             yield from _resumed(retrying(lambda: datasets.load_dataset(**arguments, streaming=True, cache_dir=cache)))
         except (*HUB_ERRORS, TypeError, KeyError, RuntimeError, datasets.exceptions.DatasetsError) as error:
             raise UserError(f"text: {source}: cannot be read ({first_line(error)})") from error
+        finally:
+            # A Parquet scanner that is left half-way has to go before the interpreter does, or its threads abort the process
+            # (https://github.com/huggingface/datasets/issues/7566, https://github.com/apache/arrow/issues/45214).
+            gc.collect()
 
 
 def _resumed(stream: Any) -> Iterator[Row]:
