@@ -2,11 +2,30 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+
+
+def copy_what_runs(checkout):
+    """A checkout of its own for a test: what snakemake reads, without results."""
+    for name in (
+        "Snakefile",
+        "config.yaml",
+        "workflow",
+        "src",
+        "constraints.txt",
+        "envs",
+        "profiles",
+        "paper",
+        "tests/tiny.yaml",
+    ):
+        source, target = ROOT / name, checkout / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
 
 
 def by_hand(checkout, *command, **environment):
