@@ -36,9 +36,7 @@ def fetch_model(name: str, revision: str, directory: Path) -> None:
         origin = {"name": name, "revision": revision, "commit": commit_of("model", name, revision)}
         with resuming(directory, origin) as temporary:
             retrying(
-                lambda: snapshot_download(
-                    name, revision=origin["commit"], local_dir=temporary, allow_patterns=MODEL_FILES, max_workers=2
-                )
+                lambda: snapshot_download(name, revision=origin["commit"], local_dir=temporary, allow_patterns=MODEL_FILES)
             )
             if not any(temporary.glob("*.safetensors")):
                 raise UserError(f"{name} at revision {revision} has no safetensors weights; choose a revision that has them")
