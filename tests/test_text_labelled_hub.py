@@ -31,9 +31,9 @@ def folder(tmp_path_factory):
     return folder
 
 
-def config(folder):
+def config(folder, preset="pythia-410m"):
     """The preset's, with directories for the hub's datasets and few texts."""
-    config = yaml.safe_load((ROOT / "workflow/presets/pythia-410m.yaml").read_text())
+    config = yaml.safe_load((ROOT / f"workflow/presets/{preset}.yaml").read_text())
     labelled = config["labelled_texts"]
     labelled |= {"train_per_class": TRAIN_SET_SIZE // 2, "test_per_class": TEST_SET_SIZE // 2}
     labelled |= {"train_per_quadrant": TRAIN_SET_SIZE // 4, "test_per_quadrant": TEST_SET_SIZE // 4}
