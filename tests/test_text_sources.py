@@ -113,6 +113,14 @@ def test_a_dataset_directory_works_as_a_name(dataset):
     assert texts(hub_passages(HubDataset(str(dataset), data_files=files))) == ["text 2", "text 3", "text 4"]
 
 
+def test_compressed_lines_are_read(tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    lines = "\n".join(json.dumps({"text": f"text {i}", "meta": {"pile_set_name": "x"}}) for i in range(3))
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train/00.jsonl.zst").write_bytes(zstandard.compress(lines.encode()))
+    assert texts(hub_passages(HubDataset(str(tmp_path)))) == ["text 0", "text 1", "text 2"]
+
+
 @pytest.mark.parametrize(
     ("options", "column", "message"),
     [
