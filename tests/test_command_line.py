@@ -226,17 +226,6 @@ def test_a_damaged_token_file_is_refused(lm, tmp_path, capsys, neox_directory):
     assert "tokens.safetensors: damaged" in one_line(capsys)
 
 
-def test_a_model_that_cannot_be_fetched_says_what_to_do_instead(tmp_path, capsys, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    command = ["fetch-language-model", "--name", "EleutherAI/pythia-70m-deduped", "--revision", "main"]
-    assert main([*command, "--out", str(tmp_path / "lm")]) == 1
-    line = one_line(capsys)
-    assert "EleutherAI/pythia-70m-deduped at revision main could not be fetched from the hub" in line
-    assert "language_model.path" in line
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_help_and_unknown_stages(capsys):
     assert main(["--help"]) == 0
     assert "train-sae" in capsys.readouterr().out

@@ -1,7 +1,9 @@
 """Labelled texts: which documents they come from, and how they are drawn."""
 
 import itertools
+import random
 
+import pandas as pd
 import pytest
 
 from wta_sae.errors import UserError
@@ -80,14 +82,38 @@ def test_classes_are_drawn_half_from_each_attribute_without_repeats(rows):
             assert sum(CODE in text.split() for text in drawn) == (number + 1) // 2
 
 
-def test_attributes_are_mixed_within_a_class(rows):
-    kinds = [text.split()[1] for text in class_texts(rows, ["torch"], 40, 2, seed=0)["train"]["torch"]]
-    assert CODE in kinds[:20]
-    assert DOCSTRING in kinds[:20]
+def test_a_group_is_sampled_as_pandas_does(rows):
+    drawn = class_texts(rows, ["torch"], 8, 2, seed=42)["train"]["torch"]
+    frame = pd.DataFrame(rows)
+    groups = frame[(frame["label"] == "torch") & (frame["split"] == "train")].groupby("attribute")
+    assert drawn == [text for _, group in groups for text in group["text"].sample(4, random_state=42)]
 
 
-def test_quadrants_name_attribute_then_concept(rows):
-    texts = quadrant_texts(rows, ("scipy", "pandas"), (DOCSTRING, CODE), train=12, test=6, seed=0)
+def test_the_draw_is_the_same_on_every_machine():
+    rows = [LabelledText(f"text {i}", "a", "", "train") for i in range(10)]
+    rows += [LabelledText(f"test {i}", "a", "", "test") for i in range(10)]
+    texts = class_texts(rows, ["a"], 4, 2, seed=42)
+    assert texts == {
+        "train": {"a": ["text 8", "text 1", "text 5", "text 0"]},
+        "test": {"a": ["test 8", "test 1"]},
+    }
+
+
+def test_a_source_without_a_test_part_is_shuffled_and_cut():
+    rows = [LabelledText(f"{label}{i}", label, "", "") for i in range(6) for label in "ab"]
+    texts = class_texts(rows, ["b", "a"], 3, 2, seed=42)
+    generator = random.Random(42)
+    for label in "ba":  # one generator, the classes in the order asked for
+        shuffled = [f"{label}{i}" for i in range(6)]
+        generator.shuffle(shuffled)
+        assert texts["train"][label] == shuffled[:3]
+        assert texts["test"][label] == shuffled[3:5]
+    with pytest.raises(UserError, match=r"^labelled texts: class 'b' has 6 texts; 7 were asked for; ask for fewer"):
+        class_texts(rows, ["b", "a"], 4, 3, seed=42)
+
+
+def test_quadrants_name_attribute_then_concept_and_have_the_first_rows(rows):
+    texts = quadrant_texts(rows, ("scipy", "pandas"), (DOCSTRING, CODE), train=12, test=6)
     meaning = {
         "pos_pos": ("scipy", DOCSTRING),
         "pos_neg": ("pandas", DOCSTRING),
@@ -97,9 +123,8 @@ def test_quadrants_name_attribute_then_concept(rows):
     for split, number in (("train", 12), ("test", 6)):
         assert list(texts[split]) == list(meaning)
         for quadrant, (label, attribute) in meaning.items():
-            drawn = texts[split][quadrant]
-            assert len(set(drawn)) == len(drawn) == number
-            assert all(text.startswith(f"{label} {attribute} {split} ") for text in drawn)
+            wanted = 2 * number if quadrant in ("pos_pos", "neg_neg") else number
+            assert texts[split][quadrant] == [f"{label} {attribute} {split} {i}" for i in range(wanted)]
 
 
 def test_the_seed_alone_decides_the_draw(rows):
@@ -124,8 +149,8 @@ def test_a_source_without_attributes_is_drawn_plainly():
             "class 'jax' has 0 code texts for train; 2 were asked for; the classes are: pandas, scipy, torch",
         ),
         (
-            lambda rows: quadrant_texts(rows, ("torch", "pandas"), (DOCSTRING, CODE), 31, 4, 0),
-            "class 'torch' has 30 docstring texts for train; 31 were asked for",
+            lambda rows: quadrant_texts(rows, ("torch", "pandas"), (DOCSTRING, CODE), 16, 4),
+            "class 'torch' has 30 docstring texts for train; 32 were asked for",
         ),
         (lambda rows: class_texts([], ["torch"], 4, 4, 0), "class 'torch' has 0 texts for train; .* the classes are: none"),
     ],

@@ -8,10 +8,12 @@ import sys
 
 import pandas as pd
 import pytest
+from datasets.packaged_modules.parquet.parquet import Parquet
 
 from wta_sae.errors import UserError
+from wta_sae.hub import WAITS
 from wta_sae.text.documents import as_documents
-from wta_sae.text.sources import file_passages, hub_passages, matching_files
+from wta_sae.text.sources import HubDataset, at_commit, file_passages, hub_passages, hub_rows, matching_files
 
 
 @pytest.fixture(autouse=True)
@@ -104,25 +106,34 @@ def dataset(tmp_path):
 
 
 def test_a_dataset_directory_works_as_a_name(dataset):
-    assert texts(hub_passages(str(dataset))) == ["text 0", "text 1", "text 2", "text 3"]
-    assert texts(hub_passages(str(dataset), split="test", revision="main")) == ["text 4"]
-    assert texts(hub_passages(str(dataset), data_files="train-00001-*.parquet")) == ["text 2", "text 3"]
-    assert texts(hub_passages(str(dataset), data_files=["train-00001-of-00002.parquet"])) == ["text 2", "text 3"]
+    assert texts(hub_passages(HubDataset(str(dataset)))) == ["text 0", "text 1", "text 2", "text 3"]
+    assert texts(hub_passages(HubDataset(str(dataset), split="test"))) == ["text 4"]
+    assert texts(hub_passages(HubDataset(str(dataset), data_files=("train-00001-*.parquet",)))) == ["text 2", "text 3"]
+    files = ("train-00001-of-00002.parquet", "test-00000-of-00001.parquet")
+    assert texts(hub_passages(HubDataset(str(dataset), data_files=files))) == ["text 2", "text 3", "text 4"]
+
+
+def test_compressed_lines_are_read(tmp_path):
+    zstandard = pytest.importorskip("zstandard")
+    lines = "\n".join(json.dumps({"text": f"text {i}", "meta": {"pile_set_name": "x"}}) for i in range(3))
+    (tmp_path / "train").mkdir()
+    (tmp_path / "train/00.jsonl.zst").write_bytes(zstandard.compress(lines.encode()))
+    assert texts(hub_passages(HubDataset(str(tmp_path)))) == ["text 0", "text 1", "text 2"]
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"),
+    ("options", "column", "message"),
     [
-        ({"split": "validation"}, r"cannot be read \(.*validation"),
-        ({"configuration": "german"}, r"cannot be read \(.*german"),
-        ({"column": "body"}, r"text\.hub\.column: .*dataset has no column 'body'; it has: text, id"),
-        ({"column": "id"}, r"text\.hub\.column: .*'id' holds int, not text"),
-        ({"data_files": "missing.parquet"}, r"cannot be read \(.*missing\.parquet"),
+        ({"split": "validation"}, "text", r"cannot be read \(.*validation"),
+        ({"configuration": "german"}, "text", r"cannot be read \(.*german"),
+        ({}, "body", r"text\.hub\.column: .*dataset has no column 'body'; it has: text, id"),
+        ({}, "id", r"text\.hub\.column: .*'id' holds int, not text"),
+        ({"data_files": ("missing.parquet",)}, "text", r"cannot be read \(.*missing\.parquet"),
     ],
 )
-def test_bad_dataset_options_give_one_clear_line(dataset, arguments, message):
+def test_bad_dataset_options_give_one_clear_line(dataset, options, column, message):
     with pytest.raises(UserError, match=message) as caught:
-        list(hub_passages(str(dataset), **arguments))
+        list(hub_passages(HubDataset(str(dataset), **options), column))
     assert "\n" not in str(caught.value)
 
 
@@ -130,16 +141,67 @@ def test_a_dataset_with_a_script_of_its_own_does_not_run_it(tmp_path):
     (tmp_path / "scripted").mkdir()
     (tmp_path / "scripted" / "scripted.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
     with pytest.raises(UserError, match="cannot be read"):
-        list(hub_passages(str(tmp_path / "scripted")))
+        list(hub_passages(HubDataset(str(tmp_path / "scripted"))))
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("tables_before", [0, 1, 2, 3, 5])
+def test_a_stream_goes_on_where_the_connection_was_lost(tmp_path, monkeypatch, tables_before):
+    """The error stands in for the network's; reading, and going on, are the library's own."""
+    for name, numbers in {"train-00000-of-00002": (0, 1, 2), "train-00001-of-00002": (3, 4, 5)}.items():
+        pd.DataFrame({"id": numbers}).to_parquet(tmp_path / f"{name}.parquet", row_group_size=1)
+    waits, tables, generate = [], [], Parquet._generate_tables
+
+    def losing(*arguments, **options):
+        for table in generate(*arguments, **options):
+            if len(tables) == tables_before and not waits:
+                raise ConnectionError("Server Disconnected")
+            tables.append(table)
+            yield table
+
+    monkeypatch.setattr(Parquet, "_generate_tables", losing)
+    monkeypatch.setattr("time.sleep", waits.append)
+    assert [row["id"] for row in hub_rows(HubDataset(str(tmp_path)))] == [0, 1, 2, 3, 4, 5]
+    assert waits == [1]
+
+
+def test_a_connection_that_stays_lost_ends_in_one_line(dataset, monkeypatch):
+    def lost(*_arguments, **_options):
+        raise ConnectionError("Server Disconnected")
+        yield
+
+    waits = []
+    monkeypatch.setattr(Parquet, "_generate_tables", lost)
+    monkeypatch.setattr("time.sleep", waits.append)
+    with pytest.raises(UserError, match=r"text: .*: cannot be read \(Server Disconnected\)"):
+        list(hub_rows(HubDataset(str(dataset))))
+    assert waits == list(WAITS)
+
+
+def test_a_dataset_out_of_reach_says_what_to_do_instead(tmp_path, monkeypatch):
+    waits = []
+    monkeypatch.setattr("time.sleep", waits.append)
+    monkeypatch.chdir(tmp_path)
+    expected = (
+        r"Skylion007/openwebtext at revision main could not be fetched from the hub \(.*\); where there is a network, make "
+        r"results/x/text/hub.parquet by the same command and place it here, or set text.hub.name to a folder with the "
+        r"dataset's files"
+    )
+    with pytest.raises(UserError, match=expected):
+        at_commit(HubDataset("Skylion007/openwebtext"), tmp_path / "results/x/text/hub.parquet", "text.hub.name")
+    assert waits == list(WAITS)
+
+
+def test_a_directory_has_no_commit_and_needs_no_network(dataset):
+    assert at_commit(HubDataset(str(dataset)), dataset, "text.hub.name") == HubDataset(str(dataset))
 
 
 PROGRAM = """
 import sys
 from wta_sae.text.documents import as_documents
-from wta_sae.text.sources import file_passages, hub_passages
+from wta_sae.text.sources import HubDataset, file_passages, hub_passages
 assert len(list(as_documents(file_passages(sys.argv[1:3], "body"), 0.5))) == 5
-assert len(list(as_documents(hub_passages(sys.argv[3]), 0.5, characters=10))) == 2
+assert len(list(as_documents(hub_passages(HubDataset(sys.argv[3])), 0.5, characters=10))) == 2
 """
 
 

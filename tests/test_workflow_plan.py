@@ -5,8 +5,19 @@ from dataclasses import replace
 import pytest
 import yaml
 
-from workflow import ROOT, planned_jobs, snakemake
+from workflow import ROOT, new_checkout, planned_jobs, snakemake
 from wta_sae.sweep import RELEASED_CODE, requested_saes
+
+DATASET = {"name": "org/a", "revision": "main", "splits": ["train", "test"], "text": "text"}
+HUB = {
+    "source": "hub",
+    "hub": {
+        "datasets": {"a": DATASET},
+        "sets": {"s": {"dataset": "a", "label": "l", "classes": [0, 1]}},
+        "tpp": ["s"],
+        "pairs": [{"dataset": "a", "concept": "l", "concepts": [0, 1], "attribute": "m", "attributes": [0, 1]}],
+    },
+}
 
 
 def plan(tmp_path, *targets, **config):
@@ -23,6 +34,20 @@ def plan(tmp_path, *targets, **config):
         ({"activations": {"packing": "firts"}}, "config: activations.packing: 'firts' is not one of ['concatenated', 'first']"),
         ({"text": {"source": "files"}}, "config: text: 'files' is a required property"),
         ({"language_model": {"source": "path"}}, "config: language_model: 'path' is a required property"),
+        ({"labelled_texts": {"source": "hub"}}, "config: labelled_texts: 'hub' is a required property"),
+        ({"labelled_texts": HUB | {"hub": HUB["hub"] | {"tpp": ["x"]}}}, "config: labelled_texts.hub.tpp: 'x' is unknown; the"),
+        (
+            {"labelled_texts": HUB | {"hub": HUB["hub"] | {"datasets": {"b": DATASET}}}},
+            "config: labelled_texts.hub.sets.s.dataset: 'a' is unknown; the names are: b",
+        ),
+        (
+            {"labelled_texts": HUB | {"hub": HUB["hub"] | {"datasets": {"a": DATASET | {"splits": ["train"]}}}}},
+            "config: labelled_texts.hub.pairs[0]: 'a' has no test split, which SCR needs",
+        ),
+        (
+            {"labelled_texts": HUB | {"hub": HUB["hub"] | {"datasets": {"../a": DATASET}}}},
+            "config: labelled_texts.hub.datasets: '../a' is not of the form",
+        ),
         (
             {"labelled_texts": {"classes": ["scipy", "a; rm -rf x"]}},
             "config: labelled_texts.classes[1]: 'a; rm -rf x' is not",
@@ -105,6 +130,49 @@ def test_the_released_preset_runs_alone():
     jobs = planned_jobs(snakemake(ROOT, "--dry-run", "results/table1.tex", "--configfile", "workflow/presets/released.yaml"))
     assert jobs["train_sae"] == 9
     assert jobs["train_language_model"] == jobs["cache_activations"] == 1
+
+
+PRESETS = {  # its files -> SAEs, fetched datasets, sets, pairs
+    ("pythia-410m",): (2 + 7 + 2 * 4 + 3, 5, 8, 8),
+    ("pythia-410m", "pythia-410m-released"): (2 + 7, 5, 8, 8),
+    ("pythia-70m",): (2 + 7, 3, 3, 2),
+}
+
+
+@pytest.mark.parametrize("names", PRESETS, ids="+".join)
+def test_a_preset_of_the_papers_kind(names):
+    files = [f"workflow/presets/{name}.yaml" for name in names]
+    jobs = planned_jobs(snakemake(ROOT, "--dry-run", "--configfile", *files))
+    saes, datasets, sets, pairs = PRESETS[names]
+    assert jobs["train_sae"] == saes
+    assert jobs["fetch_language_model"] == jobs["fetch_text"] == 1
+    assert (jobs["fetch_labelled_texts"], jobs["label_classes"], jobs["label_quadrants"]) == (datasets, sets, pairs)
+    assert not {"collect_text", "label_docstrings", "train_tokenizer", "train_language_model"} & set(jobs)
+
+
+def test_the_paper_sized_preset_is_the_papers():
+    config, preset = (yaml.safe_load((ROOT / f).read_text()) for f in ("config.yaml", "workflow/presets/pythia-410m.yaml"))
+    assert preset["activations"]["tokens"] // preset["training"]["batch_tokens"] == 12207
+    assert preset["training"]["learning_rate"] == 2e-4 / (preset["training"]["latents"] / 2**14) ** 0.5
+    rates = {k: v for k, v in preset.items() if k in ("training", "paper")} | {"saes": config["saes"]}
+    sweep = requested_saes(config | rates | {"saes": {"wta": config["saes"]["wta"]}, "seeds": [42], "ablations": []})
+    # Ten rates and the matched one; five of them give one winner.
+    assert {spec.k: len(spec.rates) for spec in sweep} == {1: 5, 4: 1, 8: 1, 40: 1, 64: 1, 81: 1, 409: 1}
+    assert preset["saes"].keys() == {"topk", "batch_topk"}  # wta: as in config.yaml
+
+
+def test_what_was_fetched_elsewhere_is_not_fetched_again(tmp_path):
+    """As the line says that a failed fetch ends with: the file, or the folder, placed where it was to be made."""
+    new_checkout(tmp_path)
+    run = tmp_path / "results/pythia-70m"
+    targets = [run / "lm", run / "text/hub.parquet", run / "labelled/rows/ag_news.parquet"]
+    for path in targets:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.mkdir() if path.name == "lm" else path.touch()
+    preset = ("--configfile", "workflow/presets/pythia-70m.yaml")
+    jobs = planned_jobs(snakemake(tmp_path, "--dry-run", "results/table1.tex", *preset))
+    assert jobs["fetch_labelled_texts"] == 2  # bias_in_bios and amazon_reviews
+    assert not {"fetch_language_model", "fetch_text"} & set(jobs)
 
 
 def test_own_text_and_own_model(tmp_path, neox_directory):

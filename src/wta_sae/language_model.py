@@ -19,6 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 from transformers.utils import logging as transformers_logging
 
 from wta_sae.errors import UserError, first_line
+from wta_sae.hub import model_origin
 from wta_sae.text.tokens import bos_id
 
 PAD_TOKEN_OF_PYTHIA = "<|padding|>"  # in Pythia's vocabulary, though its tokenizer names no padding token
@@ -51,7 +52,8 @@ class _Inject(nn.Module):
 class LanguageModel:
     """A transformers causal language model and the block whose output the SAEs read.
 
-    special_ids: pad, bos and eos token ids; a token is *valid* where it is none of them.
+    special_ids: pad, bos and eos token ids; a token is *valid* where it is none of them. source: its name on the hub where it
+    was fetched from there, else its directory.
     """
 
     model: PreTrainedModel
@@ -169,7 +171,7 @@ def load_language_model(directory: Path, layer: int, device: torch.device, dtype
     if not 0 <= layer < depth:
         raise UserError(f"language_model.layer: {layer} is beyond the model's {depth} blocks; use 0 to {depth - 1}")
     model.eval().requires_grad_(False).to(device)
-    return as_language_model(model, tokenizer, layer, str(directory))
+    return as_language_model(model, tokenizer, layer, model_origin(directory).get("name", str(directory)))
 
 
 def as_language_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, layer: int, source: str) -> LanguageModel:

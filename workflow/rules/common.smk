@@ -4,6 +4,7 @@ import shlex
 from wta_sae.config import check_config, check_folder_writable, check_model_folder
 from wta_sae.errors import UserError
 from wta_sae.gpus import visible_gpus
+from wta_sae.labelled_sets import DOCSTRINGS, class_sets, concept_pairs, fetch_options, fetched_datasets
 from wta_sae.text.paths import matching_files
 from wta_sae.sweep import matched_saes, requested_saes, table1_saes, trained_together
 from wta_sae.variants import VARIANTS
@@ -35,7 +36,13 @@ MATCHED_SAES = [spec.name for spec in matched_saes(SAES.values(), config)]
 ORDINARY_SAES = [name for name, spec in SAES.items() if spec.ablation is None]
 TRAINED_TOGETHER = [[spec.name for spec in group] for group in trained_together(SAES.values(), config)]
 SWEEP_SAES = [name for name in ORDINARY_SAES if SAES[name].variant == "wta" and SAES[name].seed == SEED]
-QUADRANTS = [f"<run>/labelled/quadrants/{a}-{b}.json" for a, b in config["labelled_texts"]["pairs"]]
+
+CLASS_SETS = {one.name: one for one in checked(class_sets, config)}
+CONCEPT_PAIRS = {pair.name: pair for pair in checked(concept_pairs, config)}
+LABELLED_DATASETS = {name: flags(checked(fetch_options, config, name)) for name in fetched_datasets(config)}
+PROBING_TEXTS = [f"<run>/labelled/classes/{name}.json" for name in CLASS_SETS]
+TPP_TEXTS = [f"<run>/labelled/classes/{name}.json" for name, one in CLASS_SETS.items() if one.tpp]
+QUADRANTS = [f"<run>/labelled/quadrants/{name}.json" for name in CONCEPT_PAIRS]
 
 # The user's own files are looked for before anything runs.
 TEXT_FILES = []
@@ -90,12 +97,24 @@ wildcard_constraints:
     sae="|".join(SAES),
     contexts="|".join(CONTEXTS),
     cache="|".join(CACHES),
+    dataset="|".join(LABELLED_DATASETS) or "none",
+    class_set="|".join(CLASS_SETS),
+    pair="|".join(CONCEPT_PAIRS),
     collection="metrics|table1|figure2|figure3|table_matched",
 
 
 def text_files(wildcards):
     """The user's own text files, so that an edit of one re-runs what follows."""
     return TEXT_FILES if wildcards.source == "files" else []
+
+
+def class_set_flags(one):
+    balanced = {"balanced_by": one.balanced_by} if one.balanced_by else {}
+    return flags({"label": one.label, "classes": one.classes} | balanced)
+
+
+def pair_flags(pair):
+    return flags({key: getattr(pair, key) for key in ("concept", "concepts", "attribute", "attributes")})
 
 
 def trained_by(saes, wildcards):

@@ -80,7 +80,8 @@ rule evaluate_classes:
     input:
         lm=LANGUAGE_MODEL,
         sae="<run>/sae/{sae}",
-        texts="<run>/labelled/classes.json",
+        texts=PROBING_TEXTS,
+        tpp_texts=TPP_TEXTS,
         code=source_files("evaluate classes"),
     output:
         probing="<run>/metrics/{sae}/probing.json",
@@ -104,7 +105,7 @@ rule evaluate_classes:
         seed=SEED,
     shell:
         "python -m wta_sae evaluate classes --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
-        " --inference {params.inference} --texts {input.texts} --context-length {params.context_length}"
+        " --inference {params.inference} --texts {input.texts} --tpp-texts {input.tpp_texts} --context-length {params.context_length}"
         " --batch-texts {params.batch_texts} --perturbed-latents {params.perturbed_latents}"
         " --seed {params.seed} --probing-out {output.probing} --tpp-out {output.tpp} > {log} 2>&1"
 

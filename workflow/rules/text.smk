@@ -99,51 +99,92 @@ rule tokenize:
         " {params.options} --length {params.length} --seed {params.seed} --out {output} > {log} 2>&1"
 
 
-rule label_classes:
+rule fetch_labelled_texts:
+    input:
+        code=source_files("fetch-labelled-texts"),
+    output:
+        "<run>/labelled/rows/{dataset}.parquet",
+    log:
+        "<run>/logs/fetch_labelled_texts/{dataset}.log",
+    benchmark:
+        "<run>/benchmarks/fetch_labelled_texts/{dataset}.tsv"
+    localrule: True  # cluster nodes often have no network
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        options=lambda wildcards: LABELLED_DATASETS[wildcards.dataset],
+    shell:
+        "python -m wta_sae fetch-labelled-texts {params.options} --out {output} > {log} 2>&1"
+
+
+rule label_docstrings:
     input:
         documents="<run>/text/docstrings.parquet",
-        code=source_files("label classes"),
+        code=source_files("label docstrings"),
     output:
-        "<run>/labelled/classes.json",
+        f"<run>/labelled/rows/{DOCSTRINGS}.parquet",
     log:
-        "<run>/logs/label_classes.log",
+        "<run>/logs/label_docstrings.log",
     benchmark:
-        "<run>/benchmarks/label_classes.tsv"
+        "<run>/benchmarks/label_docstrings.tsv"
     conda:
         "../../envs/torch.yaml"
     resources:
         mem_mb=growing(2000),
         runtime=growing(10),
     params:
-        classes=config["labelled_texts"]["classes"],
+        seed=SEED,
+    shell:
+        "python -m wta_sae label docstrings --documents {input.documents} --seed {params.seed} --out {output} > {log} 2>&1"
+
+
+rule label_classes:
+    input:
+        rows=lambda wildcards: f"<run>/labelled/rows/{CLASS_SETS[wildcards.class_set].rows}.parquet",
+        code=source_files("label classes"),
+    output:
+        "<run>/labelled/classes/{class_set}.json",
+    log:
+        "<run>/logs/label_classes/{class_set}.log",
+    benchmark:
+        "<run>/benchmarks/label_classes/{class_set}.tsv"
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(10),
+    params:
+        options=lambda wildcards: class_set_flags(CLASS_SETS[wildcards.class_set]),
         train=config["labelled_texts"]["train_per_class"],
         test=config["labelled_texts"]["test_per_class"],
         seed=SEED,
     shell:
-        "python -m wta_sae label classes --documents {input.documents} --classes {params.classes}"
-        " --train {params.train} --test {params.test} --seed {params.seed} --out {output} > {log} 2>&1"
+        "python -m wta_sae label classes --rows {input.rows} {params.options} --train {params.train} --test {params.test}"
+        " --seed {params.seed} --out {output} > {log} 2>&1"
 
 
 rule label_quadrants:
     input:
-        documents="<run>/text/docstrings.parquet",
+        rows=lambda wildcards: f"<run>/labelled/rows/{CONCEPT_PAIRS[wildcards.pair].rows}.parquet",
         code=source_files("label quadrants"),
     output:
-        "<run>/labelled/quadrants/{concept_a}-{concept_b}.json",
+        "<run>/labelled/quadrants/{pair}.json",
     log:
-        "<run>/logs/label_quadrants/{concept_a}-{concept_b}.log",
+        "<run>/logs/label_quadrants/{pair}.log",
     benchmark:
-        "<run>/benchmarks/label_quadrants/{concept_a}-{concept_b}.tsv"
+        "<run>/benchmarks/label_quadrants/{pair}.tsv"
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=growing(2000),
+        mem_mb=growing(4000),
         runtime=growing(10),
     params:
+        options=lambda wildcards: pair_flags(CONCEPT_PAIRS[wildcards.pair]),
         train=config["labelled_texts"]["train_per_quadrant"],
         test=config["labelled_texts"]["test_per_quadrant"],
-        seed=SEED,
     shell:
-        "python -m wta_sae label quadrants --documents {input.documents}"
-        " --concepts {wildcards.concept_a} {wildcards.concept_b} --train {params.train} --test {params.test}"
-        " --seed {params.seed} --out {output} > {log} 2>&1"
+        "python -m wta_sae label quadrants --rows {input.rows} {params.options} --train {params.train} --test {params.test}"
+        " --out {output} > {log} 2>&1"

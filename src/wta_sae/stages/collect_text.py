@@ -5,7 +5,7 @@ from pathlib import Path
 
 from wta_sae.text.docstrings import docstring_passages, versions
 from wta_sae.text.documents import as_documents, write_documents
-from wta_sae.text.sources import file_passages, hub_passages
+from wta_sae.text.sources import HubDataset, at_commit, file_passages, hub_passages
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     hub.add_argument("--revision", required=True, help="branch, tag or commit")
     hub.add_argument("--split", default="train")
     hub.add_argument("--column", default="text")
-    hub.add_argument("--data-files", nargs="+", help="of the dataset, where it does not say itself")
+    hub.add_argument("--data-files", nargs="+", default=[], help="of the dataset, where it does not say itself")
     hub.add_argument("--characters", type=int, required=True, help="stop once the documents hold so many")
     for source in (docstrings, files, hub):
         source.add_argument("--evaluation-share", type=float, required=True, help="of the documents")
@@ -38,16 +38,12 @@ def run(arguments: Namespace) -> None:
         passages = file_passages(arguments.paths, arguments.column)
         description = {"source": "files", "paths": arguments.paths, "column": arguments.column}
     else:
-        keys = ("name", "configuration", "revision", "split", "column", "data_files")
-        description = {"source": "hub"} | {key: getattr(arguments, key) for key in keys}
-        passages = hub_passages(
-            arguments.name,
-            arguments.configuration,
-            arguments.revision,
-            arguments.split,
-            arguments.column,
-            arguments.data_files,
+        dataset = HubDataset(
+            arguments.name, arguments.revision, arguments.configuration, arguments.split, tuple(arguments.data_files)
         )
+        dataset = at_commit(dataset, arguments.out, "text.hub.name")
+        passages = hub_passages(dataset, arguments.column)
+        description = {"source": "hub", **dataset.description(), "column": arguments.column}
         characters = arguments.characters
     written = write_documents(arguments.out, as_documents(passages, arguments.evaluation_share, characters), description)
     for group, documents in sorted(written["documents"].items()):

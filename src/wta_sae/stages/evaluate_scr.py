@@ -9,6 +9,7 @@ from wta_sae.metrics.pooling import Pooled
 from wta_sae.metrics.scr import QUADRANTS, pool_quadrants, scr_metrics, train_set_probes
 from wta_sae.sae import SAE
 from wta_sae.stages.evaluation import (
+    Family,
     add_language_model_arguments,
     add_perturbation_arguments,
     add_sae_arguments,
@@ -37,4 +38,4 @@ def run(arguments: Namespace) -> None:
         return scr_metrics(saes, train, test, probes, arguments.perturbed_latents)
 
     pool = partial(pool_quadrants, seed=arguments.seed)
-    evaluate_on_texts(arguments, arguments.quadrants, pool, {arguments.out: scr}, QUADRANTS)
+    evaluate_on_texts(arguments, pool, {arguments.out: Family(arguments.quadrants, scr)}, QUADRANTS)

@@ -5,7 +5,7 @@ from functools import partial
 
 from wta_sae.metrics.tasks import pool_classes
 from wta_sae.metrics.tpp import tpp_metrics
-from wta_sae.stages.evaluation import add_class_arguments, add_perturbation_arguments, evaluate_on_texts
+from wta_sae.stages.evaluation import Family, add_class_arguments, add_perturbation_arguments, evaluate_on_texts
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -14,5 +14,5 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    families = {arguments.out: partial(tpp_metrics, n_values=arguments.perturbed_latents, seed=arguments.seed)}
-    evaluate_on_texts(arguments, arguments.texts, pool_classes, families)
+    tpp = Family(arguments.texts, partial(tpp_metrics, n_values=arguments.perturbed_latents, seed=arguments.seed))
+    evaluate_on_texts(arguments, pool_classes, {arguments.out: tpp})

@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from wta_sae.devices import best_device, keep_freed_memory, make_repeatable
 from wta_sae.errors import UserError
@@ -73,25 +74,32 @@ def load_inputs(arguments: Namespace) -> tuple[LanguageModel, dict[str, SAE]]:
     return lm, {sae.inference: sae for sae in (first, *sharing)}
 
 
+class Family(NamedTuple):
+    """A family of metrics of labelled texts: the files of texts that it is a mean over, and its metrics of pooled texts."""
+
+    files: Sequence[Path]
+    metrics: Callable[[dict[str, SAE], Pooled, Pooled], dict[str, Evaluation]]
+
+
 def evaluate_on_texts(
     arguments: Namespace,
-    files: Sequence[Path],
     pool: Callable[..., tuple[Pooled, Pooled]],
-    families: Mapping[Path, Callable[[dict[str, SAE], Pooled, Pooled], dict[str, Evaluation]]],
+    families: Mapping[Path, Family],
     groups: tuple[str, ...] = (),
 ) -> None:
-    """Pools each file of labelled texts once, for every family of metrics, and writes each family's means over the files.
+    """Pools each file of labelled texts once, for every family of metrics, and writes each family's means over its files.
 
-    pool: makes pooled train and test texts of a file's; families: file to write -> metrics of pooled texts; groups: those
-    that a file of texts must have.
+    pool: makes pooled train and test texts of a file's; families: file to write -> what goes into it; groups: those that a
+    file of texts must have.
     """
     lm, saes = load_inputs(arguments)
     lm.check_context(arguments.context_length)
     evaluated: dict[Path, list[dict[str, Evaluation]]] = {out: [] for out in families}
-    for file in files:
+    for file in dict.fromkeys(file for family in families.values() for file in family.files):
         train, test = pool(lm, saes, read_texts(file, groups), arguments.context_length, arguments.batch_texts)
-        for out, metrics in families.items():
-            evaluated[out].append(metrics(saes, train, test))
+        for out, family in families.items():
+            if file in family.files:
+                evaluated[out].append(family.metrics(saes, train, test))
     for out, evaluations in evaluated.items():
         means = {rule: mean_evaluation([evaluation[rule] for evaluation in evaluations]) for rule in saes}
         write_results(out, arguments.sae, means)

@@ -1,26 +1,26 @@
-"""Draws labelled texts for SCR: the concept is one of two packages, the spurious attribute docstring or source code."""
+"""Draws labelled texts for SCR: a concept is one of two classes, and a spurious attribute goes with it."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from wta_sae.files import write_json
-from wta_sae.text.documents import CODE, DOCSTRING, read_documents
-from wta_sae.text.labelled import docstring_rows, quadrant_texts
+from wta_sae.text.labelled import quadrant_texts
+from wta_sae.text.labelled_hub import read_rows
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--documents", type=Path, required=True, help="Parquet file of collect-text docstrings")
-    parser.add_argument("--concepts", nargs=2, required=True, help="two packages: the positive and the negative concept")
-    parser.add_argument("--train", type=int, required=True, help="training texts a quadrant")
-    parser.add_argument("--test", type=int, required=True, help="test texts a quadrant")
-    parser.add_argument("--seed", type=int, required=True)
+    parser.add_argument("--rows", type=Path, required=True, help="Parquet file of label docstrings or fetch-labelled-texts")
+    parser.add_argument("--concept", required=True, help="column of the concepts")
+    parser.add_argument("--concepts", nargs=2, required=True, help="the positive and the negative one")
+    parser.add_argument("--attribute", required=True, help="column of the attributes")
+    parser.add_argument("--attributes", nargs=2, required=True, help="the positive and the negative one")
+    parser.add_argument("--train", type=int, required=True, help="training texts a quadrant; of two quadrants twice as many")
+    parser.add_argument("--test", type=int, required=True, help="test texts a quadrant; likewise")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
 
 
 def run(arguments: Namespace) -> None:
-    rows = docstring_rows(read_documents(arguments.documents))
-    concepts = tuple(arguments.concepts)
-    write_json(
-        arguments.out,
-        quadrant_texts(rows, concepts, (DOCSTRING, CODE), arguments.train, arguments.test, arguments.seed),
-    )
+    rows, source = read_rows(arguments.rows, arguments.concept, arguments.attribute)
+    concepts, attributes = tuple(arguments.concepts), tuple(arguments.attributes)
+    texts = quadrant_texts(rows, concepts, attributes, arguments.train, arguments.test)
+    write_json(arguments.out, {"source": source, **texts})

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from pathlib import Path
 
+from wta_sae.hub import model_origin
 from wta_sae.language_model import load_tokenizer
 from wta_sae.text.documents import EVALUATION, TRAIN, read_description, read_texts
 from wta_sae.text.packing import PACKINGS
@@ -33,6 +34,11 @@ def run(arguments: Namespace) -> None:
         arguments.prepend_bos,
         arguments.seed,
         arguments.skip,
-        {"split": arguments.split, "tokenizer": str(arguments.tokenizer), "text": read_description(arguments.documents)},
+        {
+            "split": arguments.split,
+            "tokenizer": str(arguments.tokenizer),
+            "model": model_origin(arguments.tokenizer),
+            "text": read_description(arguments.documents),
+        },
     )
     print(f"{written['contexts']:,} contexts of {written['length']} tokens from {written['documents']:,} documents")

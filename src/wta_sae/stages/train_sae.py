@@ -147,6 +147,7 @@ def _metadata(arguments: Namespace, options: TrainingOptions, manifest: Manifest
     variant = variant_named(arguments.variant)
     return {
         "model_name": manifest.model,
+        "model_commit": manifest.tokens.get("model", {}).get("commit"),
         "hook_name": manifest.hook_name,
         "hook_head_index": None,
         "context_size": manifest.context_size,

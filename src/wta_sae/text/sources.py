@@ -1,16 +1,61 @@
-"""Passages from the user's own files and from datasets, read through the `datasets` library as streams.
+"""Rows and passages from the user's own files and from datasets, read through the `datasets` library as streams.
 
 Nothing is copied to a cache and no code of a dataset runs: a dataset that needs its own script is refused by the library.
 Local files and directories are read without the network.
 """
 
+import gc
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from wta_sae.errors import UserError, first_line
+from wta_sae.hub import HUB_ERRORS, PASSING_ERRORS, WAITS, commit_of, could_not_fetch, retrying, wait_after
 from wta_sae.text.documents import Passage
 from wta_sae.text.paths import READERS, matching_files
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class HubDataset:
+    """A part of a dataset on the hub, or of a dataset directory on disk, whose path is then the name.
+
+    configuration: of a dataset that has several. data_files: patterns, where the dataset does not say itself.
+    commit: what the revision stood for; empty until `at_commit`, and for a directory.
+    """
+
+    name: str
+    revision: str = "main"
+    configuration: str | None = None
+    split: str = "train"
+    data_files: tuple[str, ...] = ()
+    commit: str = ""
+
+    @property
+    def is_directory(self) -> bool:
+        return Path(self.name).is_dir()
+
+    def description(self) -> dict[str, Any]:
+        """For the record: what a reader needs to fetch the same."""
+        return {key: value for key, value in asdict(self).items() if value}
+
+
+def at_commit(dataset: HubDataset, out: Path, key: str) -> HubDataset:
+    """The dataset at the commit that its revision stands for now, so that all of it is read at one state and recorded.
+
+    out: the file that is being made, key: of the dataset's name in the config; both for the one line of the UserError that
+    is raised where the hub is out of reach.
+    """
+    if dataset.is_directory:
+        return dataset
+    try:
+        return replace(dataset, commit=commit_of("dataset", dataset.name, dataset.revision))
+    except HUB_ERRORS as error:
+        instead = f"set {key} to a folder with the dataset's files"
+        raise could_not_fetch(dataset.name, dataset.revision, error, out, instead) from error
 
 
 def file_passages(patterns: Sequence[str], column: str = "text") -> Iterator[Passage]:
@@ -26,44 +71,69 @@ def file_passages(patterns: Sequence[str], column: str = "text") -> Iterator[Pas
         yield from _passages(rows, "text" if reader == "text" else column, str(path), "text.files.column")
 
 
-def hub_passages(
-    name: str,
-    configuration: str | None = None,
-    revision: str | None = None,
-    split: str = "train",
-    column: str = "text",
-    data_files: str | Sequence[str] | None = None,
-) -> Iterator[Passage]:
-    """Passages of a dataset on the Hugging Face hub, streamed in its own order; a local directory's path works as `name`.
+def hub_passages(dataset: HubDataset, column: str = "text") -> Iterator[Passage]:
+    """Passages of a dataset, streamed in its own order. Raises UserError as `hub_rows`, and as `file_passages` for a column."""
+    yield from _passages(hub_rows(dataset), column, dataset.name, "text.hub.column")
 
-    Raises UserError where the dataset, its configuration, split or column is not there, or the hub is out of reach.
+
+def hub_rows(dataset: HubDataset) -> Iterator[Row]:
+    """The rows of a dataset, streamed in its own order; after a lost connection the stream goes on where it was.
+
+    Raises UserError where the dataset, its configuration or split is not there, or the hub has become out of reach.
     """
-    data_files = list(data_files) if data_files is not None and not isinstance(data_files, str) else data_files
-    rows = _rows(name, path=name, name=configuration, revision=revision, split=split, data_files=data_files)
-    yield from _passages(rows, column, name, "text.hub.column")
+    yield from _rows(
+        dataset.name,
+        path=dataset.name,
+        name=dataset.configuration,
+        revision=dataset.commit or None,
+        split=dataset.split,
+        data_files=list(dataset.data_files) or None,
+    )
 
 
-def _rows(source: str, **arguments: Any) -> Iterator[dict[str, Any]]:
+def text_of(row: Row, column: str, number: int, source: str, key: str) -> str | None:
+    """The row's text, None where it has none. Raises UserError for a missing column and for values that are not text."""
+    if column not in row:
+        raise UserError(f"{key}: {source} has no column {column!r}; it has: {', '.join(row)}")
+    if row[column] is not None and not isinstance(row[column], str):
+        raise UserError(
+            f"{key}: {source}: {column!r} holds {type(row[column]).__name__}, not text (row {number}); "
+            f"the columns are: {', '.join(row)}"
+        )
+    return row[column]
+
+
+def _rows(source: str, **arguments: Any) -> Iterator[Row]:
     import datasets  # here, because it takes a second that the other sources need not wait for
 
     # A stream still puts lock files into its cache directory; the default one is in the user's home.
     with tempfile.TemporaryDirectory(prefix="wta-sae-") as cache:
         try:
-            yield from datasets.load_dataset(**arguments, streaming=True, cache_dir=cache)
-        except (OSError, ValueError, TypeError, KeyError, RuntimeError, datasets.exceptions.DatasetsError) as error:
+            yield from _resumed(retrying(lambda: datasets.load_dataset(**arguments, streaming=True, cache_dir=cache)))
+        except (*HUB_ERRORS, TypeError, KeyError, RuntimeError, datasets.exceptions.DatasetsError) as error:
             raise UserError(f"text: {source}: cannot be read ({first_line(error)})") from error
+        finally:
+            # A Parquet scanner that is left half-way has to go before the interpreter does, or its threads abort the process
+            # (https://github.com/huggingface/datasets/issues/7566, https://github.com/apache/arrow/issues/45214).
+            gc.collect()
 
 
-def _passages(rows: Iterator[dict[str, Any]], column: str, source: str, key: str) -> Iterator[Passage]:
+def _resumed(stream: Any) -> Iterator[Row]:
+    """The rows of a `datasets` stream, going on after the last one where an error may pass."""
+    waits = iter(WAITS)
+    while True:
+        try:
+            for row in stream:
+                yield row
+                waits = iter(WAITS)
+            return
+        except PASSING_ERRORS as error:
+            wait_after(error, waits)
+            stream.load_state_dict(stream.state_dict())
+
+
+def _passages(rows: Iterator[Row], column: str, source: str, key: str) -> Iterator[Passage]:
     for number, row in enumerate(rows):
-        if column not in row:
-            raise UserError(f"{key}: {source} has no column {column!r}; it has: {', '.join(row)}")
-        text = row[column]
-        if text is None:
-            continue
-        if not isinstance(text, str):
-            raise UserError(
-                f"{key}: {source}: {column!r} holds {type(text).__name__}, not text (row {number}); "
-                f"the columns are: {', '.join(row)}"
-            )
-        yield Passage(text)
+        text = text_of(row, column, number, source, key)
+        if text is not None:
+            yield Passage(text)
