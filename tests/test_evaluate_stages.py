@@ -38,7 +38,7 @@ def test_classes_are_probing_and_tpp_in_one(sae_with_three_rules):
     texts = ["--texts", folder / "texts.json", "--context-length", "32", "--batch-texts", "15"]
     n_values = ["--perturbed-latents", "2", "20"]
     outputs = ["--probing-out", folder / "probing.json", "--tpp-out", folder / "tpp.json"]
-    evaluate("classes", sae_with_three_rules, *texts, *n_values, *outputs)
+    evaluate("classes", sae_with_three_rules, *texts, "--tpp-texts", folder / "texts.json", *n_values, *outputs)
     evaluate("probing", sae_with_three_rules, *texts, "--out", folder / "alone.json")
     assert read_json(folder / "probing.json") == read_json(folder / "alone.json")
     evaluate("tpp", sae_with_three_rules, *texts, *n_values, "--out", folder / "alone.json")

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from wta_sae.files import write_text
+from wta_sae.labelled_sets import class_sets, concept_pairs
 from wta_sae.presentation.divergence_numbers import divergence_macros
 from wta_sae.presentation.latex import MISSING, count, escape, listing, number, rate, shortest
 from wta_sae.presentation.metrics_table import (
@@ -88,8 +89,8 @@ def run_macros(config: dict[str, Any], scale: Scale) -> Macros:
         "EvaluationSequences": count(scale.batch_contexts),
         "EvaluationTexts": count(get("evaluation.batch_texts")),
         "ReleasedLZero": shortest(winners * scale.latents / scale.context_length, 1),
-        "ClassCount": count(len(get("labelled_texts.classes"))),
-        "PairCount": count(len(get("labelled_texts.pairs"))),
+        "ClassCount": count(sum(len(one.classes) for one in class_sets(config))),
+        "PairCount": count(len(concept_pairs(config))),
     }
 
 
