@@ -237,7 +237,7 @@ def test_a_layer_beyond_the_model_stops_the_stage_that_meets_it(checkout):
 def test_without_latex_only_the_pdf_is_missing(checkout, tmp_path):
     binaries = tmp_path / "bin"
     binaries.mkdir()
-    for program in ("bash", "env", "rm", "mkdir", "cat", "sh"):
+    for program in ("bash", "env", "rm", "mkdir", "cat", "sh", "which"):  # the last for the Slurm executor's own start
         (binaries / program).symlink_to(shutil.which(program))
     for name in ("paper.pdf", "table2.tex"):
         (checkout / "results" / name).unlink()
