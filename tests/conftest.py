@@ -36,7 +36,7 @@ def one_thread():
 @pytest.fixture
 def repeatable():
     """torch as the workflow trains: deterministic kernels."""
-    make_repeatable(0)
+    make_repeatable(0, threads=1)
     yield
     torch.use_deterministic_algorithms(False)
 

@@ -5,6 +5,7 @@ import torch
 
 from wta_sae.activations import ActivationCache, cache_activations
 from wta_sae.errors import UserError
+from wta_sae.files import file_sha256, read_json, read_tensors, write_json, write_tensors
 from wta_sae.language_model import LanguageModel
 
 
@@ -106,7 +107,9 @@ def test_too_little_text_is_refused_and_leaves_nothing(lm, tokens_CL, tmp_path):
 
 def test_residuals_that_are_not_finite_are_refused_and_leave_nothing(lm, tokens_CL, tmp_path):
     lm.model.gpt_neox.layers[1].mlp.dense_4h_to_h.bias.data[0] = torch.nan
-    with pytest.raises(UserError, match=r"residual stream at blocks.1.hook_resid_post is not finite near token 0"):
+    with pytest.raises(
+        UserError, match=r"residual stream at blocks.1.hook_resid_post is not finite at position 0 of sequence 0"
+    ):
         write(lm, tokens_CL, tmp_path / "activations")
     assert list(tmp_path.iterdir()) == []
 
@@ -189,3 +192,26 @@ def test_a_damaged_manifest_is_refused_by_name(cached):
     manifest.write_text("{}")
     with pytest.raises(UserError, match=r"manifest.json: not a manifest of this version"):
         ActivationCache(cache.directory)
+
+
+def test_a_row_that_is_not_finite_is_named_with_its_shard(cached):
+    """A shard that another program wrote, its checksum in the manifest."""
+    cache, _ = cached
+    shard = cache.directory / "shard-00003.safetensors"
+    tensors, metadata = read_tensors(shard)
+    tensors["activations"][7, 2] = torch.nan
+    write_tensors(shard, tensors, metadata)
+    manifest = read_json(cache.directory / "manifest.json")
+    manifest["shards"][3]["sha256"] = file_sha256(shard)
+    write_json(cache.directory / "manifest.json", manifest)
+    with pytest.raises(UserError, match=r"shard-00003.safetensors: row 7 is not finite"):
+        list(ActivationCache(cache.directory).batches(20, seed=0))
+    write_tensors(shard, {"activations": tensors["activations"][:, :3]})
+    manifest["shards"][3]["sha256"] = file_sha256(shard)
+    write_json(cache.directory / "manifest.json", manifest)
+    with pytest.raises(UserError, match=r"shard-00003.safetensors: does not hold the activations \[32, 16\]"):
+        list(ActivationCache(cache.directory).batches(20, seed=0))
+
+
+def test_the_cache_knows_the_model_by_its_weights(lm, cached):
+    assert cached[0].manifest.model_sha256 == lm.weights_sha256()

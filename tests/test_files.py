@@ -64,3 +64,12 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     (tmp_path / "results").touch()  # a file where the folder should be; stops even the superuser
     with pytest.raises(UserError, match=r"results.*: cannot be written .*; make the folder writable"):
         write_json(tmp_path / "results" / "a.json", {})
+
+
+def test_equal_content_is_equal_bytes(tmp_path):
+    tensors = {"a": torch.arange(6.0), "b": torch.ones(2)}
+    metadata = {f"key{i}": {"z": i, "a": [i]} for i in range(20)}
+    for number in range(3):
+        write_tensors(tmp_path / f"{number}", dict(reversed(tensors.items())) if number else tensors, metadata)
+        metadata = dict(reversed(metadata.items()))
+    assert (tmp_path / "0").read_bytes() == (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()

@@ -7,6 +7,7 @@ import torch
 
 import metrics_golden as golden
 from wta_sae.errors import UserError
+from wta_sae.language_model import load_language_model
 from wta_sae.metrics.core import density_metrics, evaluate_core, model_behaviour, reconstruction
 from wta_sae.metrics.evaluation import Evaluation, mean_evaluation
 from wta_sae.sae import SAE
@@ -205,7 +206,34 @@ def test_bad_saes_are_refused():
         reconstruction(lm, {"broken": broken}, tokens)
 
 
-def test_evaluations_leave_out_what_is_undefined_and_average_what_is_there():
-    first = Evaluation({"a": 1.0, "b": float("nan")})
+def test_evaluations_say_what_is_undefined_and_average_what_is_there():
+    first = Evaluation({"a": 1.0, "b": None, "c": None})
     assert first.metrics == {"a": 1.0}
-    assert mean_evaluation([first, Evaluation({"a": 3.0, "b": 5.0})]).metrics == {"a": 2.0, "b": 5.0}
+    assert first.undefined == {"b": "0/0", "c": "0/0"}
+    mean = mean_evaluation([first, Evaluation({"a": 3.0, "b": 5.0}, undefined={"c": "nothing to remove"})])
+    assert mean.metrics == {"a": 2.0, "b": 5.0}
+    assert mean.undefined == {"b": "in 1 of 2 sets: 0/0", "c": "in 2 of 2 sets: 0/0, nothing to remove"}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_a_metric_that_is_not_finite_is_an_error_and_not_left_out(value):
+    with pytest.raises(UserError, match=r"metrics: l0 is (nan|inf)"):
+        Evaluation({"l0": value})
+    with pytest.raises(UserError, match="metrics: feature_density is not finite for latent 1"):
+        Evaluation({}, {"feature_density": torch.tensor([1.0, value])})
+
+
+def test_a_model_whose_upper_blocks_overflow_stops_the_evaluation():
+    lm = load_language_model(golden.FOLDER / "lm", 2, torch.device("cpu"))
+    lm.model.base_model.layers[-1].mlp.dense_4h_to_h.bias.data[0] = torch.inf
+    with pytest.raises(UserError, match="the language model's logits are not finite as it is"):
+        model_behaviour(lm, golden.saes(), golden.tokens()[:4])
+
+
+def test_what_is_undefined_is_0_by_0_and_nothing_else():
+    """A model whose tokens all lie at one point, and an SAE that is silent."""
+    lm = golden.TableModel(torch.full((3, 2), 2.0))
+    silent = replace(golden.identity_sae(2), inference="threshold", threshold=torch.tensor(9.0))
+    found = reconstruction(lm, {"silent": silent}, torch.tensor([[0, 1, 2], [0, 2, 1]]))["silent"]
+    assert set(found.undefined) == {"explained_variance", "explained_variance_legacy", "relative_reconstruction_bias"}
+    assert found.metrics["l0"] == 0

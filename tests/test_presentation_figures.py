@@ -120,7 +120,7 @@ def test_figure1_takes_the_first_sae_given_for_a_rate(tmp_path):
     for name, cosine in (("wta-k20", 0.7), ("wta-k20-seed43", 0.2)):
         write_json(tmp_path / name / "cfg.json", {"metadata": {"variant": "wta", "k": 20, "rates": [0.01]}})
         cosines = torch.linspace(cosine - 0.1, cosine + 0.1, 41)
-        write_tensors(tmp_path / f"{name}.safetensors", {"encoder_decoder_cosine_sim": cosines})
+        write_tensors(tmp_path / f"{name}.safetensors", {"encoder_decoder_cosine_sim": cosines}, {"sae": name})
     command = ["figure1", "--published", str(ROOT / "paper" / "published.yaml")]
     for out, names in (("both", ["wta-k20", "wta-k20-seed43"]), ("first", ["wta-k20"])):
         command_of = [*command, "--saes", *(str(tmp_path / name) for name in names)]

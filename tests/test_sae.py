@@ -95,10 +95,14 @@ def test_a_wta_directory_holds_every_rule(tmp_path, x_SLD):
     per_latent_F = torch.rand(LATENTS)
     thresholds = {"described": sae.threshold, "per_latent": per_latent_F}
     save_sae(tmp_path / "sae", sae, thresholds, {"rates": [0.01, 0.1]}, CURVE)
-    described, per_latent, released = (load_sae(tmp_path / "sae", rule) for rule in ("described", "per_latent", "released"))
+    described, per_latent = (load_sae(tmp_path / "sae", rule) for rule in ("described", "per_latent"))
     assert torch.equal(described.encode(x_SLD), sae.encode(x_SLD))
     assert torch.equal(per_latent.threshold, per_latent_F)
-    assert released.rate == 0.1
+    assert load_sae(tmp_path / "sae", "released", rate=0.1).rate == 0.1
+    with pytest.raises(UserError, match=r"trained for the rates 0.01, 0.1; name one of them"):
+        load_sae(tmp_path / "sae", "released")
+    with pytest.raises(UserError, match=r"not trained for the rate 0.2; use one of: 0.01, 0.1"):
+        load_sae(tmp_path / "sae", "released", rate=0.2)
     assert load_sae(tmp_path / "sae").inference == "described"
     with pytest.raises(UserError, match=r"no inference rule 'topk'; this SAE has: described, per_latent, released"):
         load_sae(tmp_path / "sae", "topk")

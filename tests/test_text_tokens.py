@@ -10,7 +10,7 @@ from wta_sae.errors import UserError
 from wta_sae.files import array_sha256, read_tensors
 from wta_sae.language_model import load_tokenizer
 from wta_sae.text.tokenizer import train_tokenizer
-from wta_sae.text.tokens import bos_id, read_tokens, tokenize, write_tokens
+from wta_sae.text.tokens import bos_id, read_tokens, tokenize, vocabulary_sha256, write_tokens
 
 WORDS = ["the", "array", "of", "shape", "is", "returned", "by", "this", "function", "where", "each", "axis", "sums"]
 TEXTS = [" ".join(np.random.default_rng(i).choice(WORDS, 40)) + f"\n\n    x{i} = {i}" for i in range(60)]
@@ -138,6 +138,7 @@ def test_the_file_says_what_is_in_it(tokenizer, tmp_path):
         "length": 16,
         "tokens": 320,
         "sha256": array_sha256(packed.tokens_CL),
+        "vocabulary_sha256": vocabulary_sha256(tokenizer),
     }
 
 
@@ -146,18 +147,17 @@ def test_what_is_skipped_is_left_to_another_use(tokenizer):
     assert (tokenize(TEXTS, tokenizer, 16, 12, seed=5, skip=8).tokens_CL == everything[8:]).all()
 
 
-def test_tokens_are_read_back_whole_or_in_part(tokenizer, tmp_path):
+def test_tokens_are_read_back_and_only_as_their_own_tokenizers(tokenizer, lm, tmp_path):
     path = tmp_path / "train.safetensors"
-    write_tokens(path, TEXTS, tokenizer, 16, 20)
-    assert read_tokens(path).shape == (20, 16)
-    assert read_tokens(path, 3).equal(read_tokens(path)[:3])
-    with pytest.raises(UserError, match="holds 20 contexts; 21 were asked for"):
-        read_tokens(path, 21)
+    write_tokens(path, TEXTS, tokenizer, 16, 20, description={"tokenizer": "results/x/tokenizer"})
+    assert read_tokens(path, tokenizer).shape == (20, 16)
+    with pytest.raises(UserError, match=r"made by another tokenizer \(results/x/tokenizer\) than this model's"):
+        read_tokens(path, lm.tokenizer)
 
 
-def test_npy_is_read_too(tmp_path):
+def test_npy_is_read_too(tokenizer, tmp_path):
     np.save(tmp_path / "t.npy", np.arange(6, dtype=np.int64).reshape(2, 3))
-    tokens = read_tokens(tmp_path / "t.npy", 2)
+    tokens = read_tokens(tmp_path / "t.npy", tokenizer)
     assert tokens.tolist() == [[0, 1, 2], [3, 4, 5]]
     assert tokens.dtype == torch.int32
 
@@ -170,10 +170,10 @@ def test_npy_is_read_too(tmp_path):
         (np.array([[{}]], object), "not a readable .npy file"),
     ],
 )
-def test_another_npy_array_is_refused(tmp_path, array, message):
+def test_another_npy_array_is_refused(tokenizer, tmp_path, array, message):
     np.save(tmp_path / "t.npy", array)
     with pytest.raises(UserError, match=message):
-        read_tokens(tmp_path / "t.npy")
+        read_tokens(tmp_path / "t.npy", tokenizer)
 
 
 def test_changed_and_cut_files_are_refused(tokenizer, tmp_path):
@@ -183,19 +183,19 @@ def test_changed_and_cut_files_are_refused(tokenizer, tmp_path):
     content[-1] ^= 1
     path.write_bytes(content)
     with pytest.raises(UserError, match=r"train\.safetensors: damaged .* delete it and run again"):
-        read_tokens(path)
+        read_tokens(path, tokenizer)
     path.write_bytes(content[:-10])
     with pytest.raises(UserError, match=r"train\.safetensors: damaged .* delete it and run again"):
-        read_tokens(path)
+        read_tokens(path, tokenizer)
 
 
 @pytest.mark.parametrize("suffix", ["safetensors", "npy"])
-def test_a_missing_file_is_named(tmp_path, suffix):
+def test_a_missing_file_is_named(tokenizer, tmp_path, suffix):
     with pytest.raises(UserError, match=f"t.{suffix}: no such file"):
-        read_tokens(tmp_path / f"t.{suffix}")
+        read_tokens(tmp_path / f"t.{suffix}", tokenizer)
 
 
-def test_another_safetensors_file_is_refused(tmp_path):
+def test_another_safetensors_file_is_refused(tokenizer, tmp_path):
     save_file({"W_enc": torch.zeros(1)}, tmp_path / "sae.safetensors")
     with pytest.raises(UserError, match=r"no tokens file \(it holds: W_enc\)"):
-        read_tokens(tmp_path / "sae.safetensors")
+        read_tokens(tmp_path / "sae.safetensors", tokenizer)

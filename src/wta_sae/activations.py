@@ -44,7 +44,7 @@ class Shard:
 class Manifest:
     """What a cache holds.
 
-    norm_factor: sqrt(mean |x|^2) over all cached tokens; SAEs train on x / norm_factor.
+    norm_factor: sqrt(mean |x|^2) over all cached tokens; SAEs train on x / norm_factor. model_sha256: digest of its weights.
     tokens: what the token file says of itself: text, packing, digest.
     """
 
@@ -54,6 +54,7 @@ class Manifest:
     norm_factor: float
     hook_name: str
     model: str
+    model_sha256: str
     context_size: int
     tokens: dict[str, Any]
     seed: int
@@ -88,8 +89,9 @@ def cache_activations(
         raise UserError(
             f"activations.tokens: {rows:,} asked for, but the training text gives {available:,}; lower it or add text"
         )
+    model_sha256 = lm.weights_sha256()
     origin = {
-        "model": lm.weights_sha256(),
+        "model": model_sha256,
         "hook": lm.hook_name,
         "tokens": array_sha256(tokens_CL.numpy()),
         "rows": [rows, shard_rows, batch_contexts, seed, str(dtype)],
@@ -128,6 +130,7 @@ def cache_activations(
             norm_factor=math.sqrt(squares / rows),
             hook_name=lm.hook_name,
             model=lm.source,
+            model_sha256=model_sha256,
             context_size=tokens_CL.shape[1],
             tokens=token_metadata,
             seed=seed,
@@ -152,10 +155,7 @@ def _residuals(
     for batch_BL in tokens_CL[first : last + 1].split(batch_contexts):
         residual_ND = lm.residual(batch_BL)[lm.valid(batch_BL)].cpu()
         residual_ND = residual_ND[max(start - taken, 0) : stop - taken]
-        taken = max(taken, start)
-        if not torch.isfinite(residual_ND).all():
-            raise UserError(f"{lm.source}: its residual stream at {lm.hook_name} is not finite near token {taken:,}")
-        taken += len(residual_ND)
+        taken = max(taken, start) + len(residual_ND)
         yield residual_ND
 
 
@@ -176,7 +176,7 @@ class ActivationCache:
 
         Every row comes once an epoch, but for the last floor-division remainder of all epochs together. skip: batches at the
         start that are left out; their shards are not read. Memory: one shard and one batch. Raises UserError for a damaged or
-        missing shard.
+        missing shard, and for a row that is not finite.
         """
         unwanted = skip * batch_tokens
         generator = torch.Generator().manual_seed(seed)
@@ -203,5 +203,11 @@ class ActivationCache:
         path = self.directory / shard.file
         if path.is_file() and file_sha256(path) != shard.sha256:
             raise UserError(f"{path}: damaged (its checksum is not the manifest's); delete {self.directory} and run again")
-        tensors, _ = read_tensors(path)
-        return tensors["activations"]
+        rows_ND = read_tensors(path)[0].get("activations")
+        wanted = (shard.rows, self.manifest.width)
+        if rows_ND is None or rows_ND.shape != wanted:
+            raise UserError(f"{path}: does not hold the activations {list(wanted)} that the manifest names; cache them anew")
+        if not (finite_N := rows_ND.isfinite().all(1)).all():
+            row = int((~finite_N).nonzero()[0])
+            raise UserError(f"{path}: row {row} is not finite; cache the activations of a sound model anew")
+        return rows_ND

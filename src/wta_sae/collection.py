@@ -11,6 +11,8 @@ from wta_sae.files import read_json
 from wta_sae.sae import read_metadata
 from wta_sae.variants import variant_named
 
+# What a record says beside its metrics.
+DESCRIPTION = ("sae", "inference", "rates", "undefined", "differences")
 COLUMNS = [
     "run",
     "sae",
@@ -31,7 +33,7 @@ def collect_metrics(run: str, saes: Sequence[Path], metrics: Sequence[Path]) -> 
 
     saes: directories with a cfg.json of ours; metrics: files that the evaluate stages wrote. Rates that share one SAE
     have a row each. Metrics that depend on no inference rule leave that column empty; SAEs that are no ablation leave theirs.
-    Beside each rule's `l0` stands `l0_budget`, what training allowed.
+    A metric that is undefined has an empty value. Beside each rule's `l0` stands `l0_budget`, what training allowed.
     """
     settings = {Path(directory).name: read_metadata(directory) for directory in saes}
     rows = []
@@ -45,7 +47,7 @@ def collect_metrics(run: str, saes: Sequence[Path], metrics: Sequence[Path]) -> 
 
 
 def _rows(run: str, metadata: dict[str, Any], record: dict[str, Any]) -> list[dict[str, Any]]:
-    values = {name: value for name, value in record.items() if name not in ("sae", "inference")}
+    values = dict.fromkeys(record.get("undefined", {})) | {key: record[key] for key in record if key not in DESCRIPTION}
     if "l0" in values:
         values["l0_budget"] = metadata["l0_budget"]
     per_token = variant_named(metadata["variant"]).budget == "k"
@@ -61,6 +63,6 @@ def _rows(run: str, metadata: dict[str, Any], record: dict[str, Any]) -> list[di
     }
     return [
         common | {"sparsity_rate": rate, "metric": name, "value": value}
-        for rate in metadata["rates"] or [None]
+        for rate in record.get("rates", metadata["rates"]) or [None]
         for name, value in values.items()
     ]

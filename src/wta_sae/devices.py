@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from wta_sae.errors import UserError
@@ -60,8 +61,15 @@ def tensor_cores() -> Iterator[None]:
         flags.allow_tf32, flags.allow_bf16_reduced_precision_reduction = before
 
 
-def make_repeatable(seed: int) -> None:
-    """Seeds every generator and asks for deterministic kernels: same seed, machine and threads give the same bits."""
+def make_repeatable(seed: int, threads: int) -> None:
+    """Seeds every generator, sets the threads and asks for deterministic kernels: the same of both give the same bits.
+
+    So they do on one kind of processor. Raises UserError for fewer threads than one.
+    """
+    if threads < 1:
+        raise UserError(f"--threads: {threads} is not a number from 1 on")
+    torch.set_num_threads(threads)
+    threadpool_limits(threads)  # of the libraries behind numpy and scikit-learn
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with it
     random.seed(seed)
     np.random.seed(seed)

@@ -1,5 +1,7 @@
 """The one exception that a user is meant to read."""
 
+from collections.abc import Sequence
+
 
 class UserError(Exception):
     """Bad input: one line that names the key, file or value, and what would be right.
@@ -11,3 +13,9 @@ class UserError(Exception):
 def first_line(error: Exception) -> str:
     """What another library's exception says, in one line."""
     return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+def several(names: Sequence[str], shown: int = 3) -> str:
+    """The first few names, and how many more there are."""
+    rest = len(names) - shown
+    return ", ".join(names[:shown]) + (f" and {rest} more" if rest > 0 else "")

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from wta_sae.errors import UserError
 
+METADATA_ENTRY = "wta_sae"  # of a safetensors header
+
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -94,7 +96,7 @@ def write_text(path: Path, text: str) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Writes `value` as JSON. Raises ValueError for NaN and infinity, which JSON has no word for."""
+    """Writes `value` as JSON, keys in their order. Raises ValueError for NaN and infinity, which JSON has no word for."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
@@ -108,8 +110,11 @@ def read_json(path: Path) -> Any:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any] | None = None) -> None:
-    """Writes a safetensors file; `metadata` goes into its header, each value as JSON."""
-    header = {key: json.dumps(value) for key, value in (metadata or {}).items()}
+    """Writes a safetensors file; `metadata` goes into its header as one JSON object, sorted: equal content is equal bytes.
+
+    The header's own entries come in another order each time.
+    """
+    header = {METADATA_ENTRY: json.dumps(metadata, sort_keys=True, allow_nan=False)} if metadata else None
     with replacing(path) as temporary:
         try:
             save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, header)
@@ -142,15 +147,7 @@ def _safetensors(path: Path) -> Iterator[Any]:
 
 
 def _header(file: Any) -> dict[str, Any]:
-    return {key: json.loads(value) for key, value in (file.metadata() or {}).items() if _is_json(value)}
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except json.JSONDecodeError:
-        return False
-    return True
+    return json.loads((file.metadata() or {}).get(METADATA_ENTRY, "{}"))
 
 
 def file_sha256(path: Path) -> str:

@@ -20,6 +20,7 @@ from transformers.utils import logging as transformers_logging
 
 from wta_sae.errors import UserError, first_line
 from wta_sae.hub import model_origin
+from wta_sae.model_files import check_weight_files, check_whole
 from wta_sae.text.tokens import bos_id
 
 PAD_TOKEN_OF_PYTHIA = "<|padding|>"  # in Pythia's vocabulary, though its tokenizer names no padding token
@@ -77,7 +78,7 @@ class LanguageModel:
         return f"blocks.{self.layer}.hook_resid_post"
 
     def weights_sha256(self) -> str:
-        """Digest of the weights: two models with the same one have the same activations."""
+        """Digest of the weights as they are loaded: two models of one config with the same one have the same activations."""
         digest = hashlib.sha256()
         for name, tensor in sorted(self.model.state_dict().items()):
             digest.update(name.encode())
@@ -98,7 +99,10 @@ class LanguageModel:
 
     @torch.no_grad()
     def residual(self, tokens_BL: Tensor) -> Tensor:
-        """The residual stream after block `layer`, (B, L) -> (B, L, D) float32; the blocks above do not run."""
+        """The residual stream after block `layer`, (B, L) -> (B, L, D) float32; the blocks above do not run.
+
+        Raises UserError where it is not finite.
+        """
 
         def leave(_block: nn.Module, _inputs: tuple, output: Tensor) -> None:
             raise _Reached(output)
@@ -106,11 +110,18 @@ class LanguageModel:
         hook = _blocks(self.model)[self.layer].register_forward_hook(leave)
         try:
             self.model(input_ids=tokens_BL.to(self.device).long(), use_cache=False)
+            raise RuntimeError(f"the forward pass never came to block {self.layer}")
         except _Reached as reached:
-            return reached.residual_BLD.float()
+            residual_BLD = reached.residual_BLD.float()
         finally:
             hook.remove()
-        raise RuntimeError(f"the forward pass never came to block {self.layer}")
+        if not (finite_BL := residual_BLD.isfinite().all(-1)).all():
+            sequence, position = (~finite_BL).nonzero()[0].tolist()
+            raise UserError(
+                f"{self.source}: its residual stream at {self.hook_name} is not finite at position {position} of sequence "
+                f"{sequence} of a batch; use a model whose activations float32 can hold"
+            )
+        return residual_BLD
 
     @torch.no_grad()
     def logits(self, tokens_BL: Tensor) -> Tensor:
@@ -153,20 +164,29 @@ def _starting_after(model: PreTrainedModel, layer: int, residual_BLD: Tensor) ->
 def load_language_model(directory: Path, layer: int, device: torch.device, dtype: torch.dtype = torch.float32) -> LanguageModel:
     """Loads a local transformers directory; never the network, never remote code, never pickle.
 
-    Raises UserError for a missing directory, weights or tokenizer, and for a layer beyond the model.
+    Raises UserError for a missing directory or tokenizer, for weights that are not a whole model in safetensors files of the
+    directory or not finite, and for a layer beyond the model.
     """
     directory = Path(directory)
     if not (directory / "config.json").is_file():
         raise UserError(f"{directory}: no transformers model directory (config.json is missing)")
     tokenizer = load_tokenizer(directory)
-    transformers_logging.set_verbosity_error()
+    check_weight_files(directory)
+    transformers_logging.set_verbosity_error()  # what it would warn of, check_whole refuses
     transformers_logging.disable_progress_bar()
     try:
-        model = AutoModelForCausalLM.from_pretrained(
-            directory, dtype=dtype, local_files_only=True, use_safetensors=True, trust_remote_code=False
+        model, report = AutoModelForCausalLM.from_pretrained(
+            directory,
+            dtype=dtype,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            ignore_mismatched_sizes=True,  # reported, with their names, instead of raised without
+            output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
         raise UserError(f"{directory}: not a loadable causal language model ({first_line(error)})") from error
+    check_whole(directory, report, model.state_dict())
     depth = model.config.num_hidden_layers
     if not 0 <= layer < depth:
         raise UserError(f"language_model.layer: {layer} is beyond the model's {depth} blocks; use 0 to {depth - 1}")

@@ -17,6 +17,7 @@ from wta_sae.progress import progress
 ADAM_BETAS = (0.9, 0.95)
 WEIGHT_DECAY = 0.01
 GRADIENT_NORM_LIMIT = 1.0
+LOGGED_STEPS = 3  # in a row, at which an absurd loss ends the training
 
 
 @dataclass(frozen=True)
@@ -84,11 +85,24 @@ def train_language_model(
         optimiser.step()
         optimiser.zero_grad()
         if step % log_every == 0 or step == options.steps:
-            if not torch.isfinite(loss):
-                raise UserError(f"the language model diverged at step {step}; lower language_model.train.learning_rate")
             curve.append({"step": step, "loss": loss.item()})
+            check_curve(curve, options.warmup_steps, model.config.vocab_size)
     model.eval()
     return curve
+
+
+def check_curve(curve: list[dict[str, float]], warmup_steps: int, vocabulary: int) -> None:
+    """Raises UserError where the loss is not finite, or, at LOGGED_STEPS logged steps in a row after the warm-up, absurd.
+
+    Absurd is more than twice that of guessing, which is log(vocabulary).
+    """
+    absurd = [row for row in curve[-LOGGED_STEPS:] if row["step"] > warmup_steps and row["loss"] > 2 * math.log(vocabulary)]
+    last = curve[-1]
+    if not math.isfinite(last["loss"]) or len(absurd) == LOGGED_STEPS:
+        raise UserError(
+            f"the language model diverged at step {last['step']:g} (loss {last['loss']:.3g}); lower "
+            "language_model.train.learning_rate"
+        )
 
 
 def next_token_loss(model: GPTNeoXForCausalLM, tokens_BL: Tensor) -> Tensor:
@@ -99,11 +113,13 @@ def next_token_loss(model: GPTNeoXForCausalLM, tokens_BL: Tensor) -> Tensor:
 
 @torch.no_grad()
 def held_out_loss(model: GPTNeoXForCausalLM, tokens_CL: Tensor, batch_contexts: int) -> float:
-    """Mean next-token cross-entropy over contexts (C, L), in nats a token."""
+    """Mean next-token cross-entropy over contexts (C, L), in nats a token. Raises UserError where it is not finite."""
     total = sum(
         next_token_loss(model, batch_BL.long().to(model.device)).item() * len(batch_BL)
         for batch_BL in tokens_CL.split(batch_contexts)
     )
+    if not math.isfinite(total):
+        raise UserError("the language model's held-out loss is not finite; lower language_model.train.learning_rate")
     return total / len(tokens_CL)
 
 

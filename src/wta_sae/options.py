@@ -14,6 +14,11 @@ def add_options(parser: argparse.ArgumentParser, options: type) -> None:
         parser.add_argument(flag, type=field.type, required=True, help=field.metadata["help"], metavar="X")
 
 
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """How many threads a stage computes with, whatever the machine has: another number sums in another order."""
+    parser.add_argument("--threads", type=int, default=1, help="of the computation; the result depends on it (default: 1)")
+
+
 def read_options(arguments: argparse.Namespace, options: type[T]) -> T:
     """The dataclass that the flags fill."""
     return options(**{field.name: getattr(arguments, field.name) for field in dataclasses.fields(options)})

@@ -6,7 +6,7 @@ What an SAE does at inference never depends on the batch that it is given, excep
 definition.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,15 @@ from torch.nn.functional import linear
 
 from wta_sae.errors import UserError
 from wta_sae.files import read_json, read_tensors, replacing, write_json, write_tensors, write_text
+from wta_sae.saelens_config import CONFIG_FILE, SAELensConfig, read_saelens_config
 from wta_sae.selection import above_threshold, top_k, winners_per_sequence
 
-CONFIG_FILE, WEIGHTS_FILE = "cfg.json", "sae_weights.safetensors"
+WEIGHTS_FILE = "sae_weights.safetensors"
 THRESHOLDS_FILE, CURVE_FILE = "thresholds.safetensors", "training.csv"
 SAELENS_VERSION = "6.54.12"  # the release whose format this is; SAELens wants to see one of 6.0.0 or later
 NATIVE_RULES = {"topk": "topk", "jumprelu": "threshold", "standard": "relu"}  # by SAELens' architecture
+THRESHOLD_RULES = ("threshold", "described", "per_latent", "matched_threshold", "matched_per_latent")
+RULES_OF = {"topk": ("topk", "matched_topk"), "jumprelu": THRESHOLD_RULES, "standard": ("relu",)}  # that it has a form for
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class SAE:
         `topk`, `matched_topk`: each token's k largest;
         `threshold`, `described`, `matched_threshold`: strictly above `threshold`, a scalar;
         `per_latent`, `matched_per_latent`: strictly above `threshold`, (F);
-        `released`: winners per sequence at `rate`; wants (sequences, positions, D) input;
+        `released`: winners per sequence at the nominal `rate`; wants (sequences, positions, D) input;
         `relu`: all that are positive.
     """
 
@@ -109,7 +112,8 @@ def save_sae(
     thresholds: inference rule -> scalar or (F). SAELens' format has room for one of them: that of `sae.inference`.
     metadata: what trained the SAE; keys as in SAELens where it has them (model_name, hook_name, ...).
     curve: the training curve, a row a logged step, where the SAE comes from training.
-    Raises UserError for the rule `released`: what depends on the batch has no form there.
+    Raises UserError for the rule `released`, since what depends on the batch has no form there, and for weights that are not
+    finite.
     """
     if sae.inference == "released":
         raise UserError(f"{directory}: SAELens' format cannot express the inference rule 'released'; save another of its rules")
@@ -131,6 +135,10 @@ def save_sae(
         config |= {"k": sae.k, "rescale_acts_by_decoder_norm": False}
     elif config["architecture"] == "jumprelu":
         weights["threshold"] = sae.threshold.expand(latents)
+    for name, tensor in weights.items():
+        check_weight(directory, name, tensor)
+    for rule, threshold in thresholds.items():
+        check_weight(directory, f"threshold of {rule}", threshold)
     with replacing(directory) as temporary:
         write_json(temporary / CONFIG_FILE, config)
         write_tensors(temporary / WEIGHTS_FILE, {name: tensor.float() for name, tensor in weights.items()})
@@ -149,36 +157,30 @@ def read_metadata(directory: Path) -> dict[str, Any]:
     return metadata
 
 
-def load_sae(directory: Path, inference: str | None = None) -> SAE:
+def load_sae(directory: Path, inference: str | None = None, rate: float | None = None) -> SAE:
     """Reads an SAELens directory, one of ours or not, to be read out by `inference` (its own rule unless told).
 
-    Raises UserError where the directory is not an SAE or holds nothing for that rule.
+    rate: the nominal one of the rule `released`, among those that the SAE was trained for; wanted where these are several.
+    Raises UserError where the directory is not an SAE, asks for what is not built here (see `wta_sae.saelens_config`), holds
+    tensors of the wrong names, shapes or values, or holds nothing for that rule or rate.
     """
     directory = Path(directory)
-    config = read_json(directory / CONFIG_FILE)
-    architecture = config.get("architecture")
-    if architecture not in NATIVE_RULES:
-        supported = ", ".join(NATIVE_RULES)
-        raise UserError(f"{directory / CONFIG_FILE}: architecture {architecture!r} is unknown; use one of: {supported}")
-    for key in ("normalize_activations", "reshape_activations"):
-        if config.get(key, "none") != "none":
-            raise UserError(f"{directory / CONFIG_FILE}: {key} is {config[key]!r}; only 'none' can be read")
-    if architecture == "topk" and "k" not in config:
-        raise UserError(f"{directory / CONFIG_FILE}: a topk SAE, but the key 'k' is missing")
-    weights = {name: tensor.float() for name, tensor in read_tensors(directory / WEIGHTS_FILE)[0].items()}
-    wanted = {"W_enc", "b_enc", "W_dec", "b_dec"} | ({"threshold"} if architecture == "jumprelu" else set())
-    if missing := sorted(wanted - set(weights)):
-        raise UserError(f"{directory / WEIGHTS_FILE}: lacks {', '.join(missing)}")
-    if architecture == "topk" and config.get("rescale_acts_by_decoder_norm", False):
+    config = read_saelens_config(directory)
+    weights = _read_weights(directory, config)
+    if config.rescale_by_decoder_norm:
         weights |= _with_unit_decoder_rows(weights["W_enc"], weights["b_enc"], weights["W_dec"])
-    metadata = config.get("metadata", {})
-    own_rule = metadata.get("inference", NATIVE_RULES[architecture])
+    own_rule = config.metadata.get("inference", NATIVE_RULES[config.architecture])
+    if own_rule not in RULES_OF[config.architecture]:
+        possible = ", ".join(RULES_OF[config.architecture])
+        raise UserError(
+            f"{directory / CONFIG_FILE}: metadata.inference is {own_rule!r}, but architecture {config.architecture!r} has a "
+            f"form for: {possible}"
+        )
     thresholds = {own_rule: weights["threshold"]} if "threshold" in weights else {}
     if (directory / THRESHOLDS_FILE).exists():
-        thresholds |= read_tensors(directory / THRESHOLDS_FILE)[0]
-    rates = metadata.get("rates")
-    available = {own_rule, *thresholds} | ({"released"} if rates else set())
-    available |= {"matched_topk"} if "matched_l0" in metadata else set()
+        thresholds |= _read_thresholds(directory / THRESHOLDS_FILE, latents=len(weights["W_dec"]))
+    available = {own_rule, *thresholds} | ({"released"} if config.metadata.get("rates") else set())
+    available |= {"matched_topk"} if "matched_l0" in config.metadata else set()
     inference = inference or own_rule
     if inference not in available:
         raise UserError(f"{directory}: no inference rule {inference!r}; this SAE has: {', '.join(sorted(available))}")
@@ -188,11 +190,64 @@ def load_sae(directory: Path, inference: str | None = None) -> SAE:
         W_dec_FD=weights["W_dec"],
         b_dec_D=weights["b_dec"],
         inference=inference,
-        k=metadata["matched_l0"] if inference == "matched_topk" else config.get("k"),
+        k=config.metadata["matched_l0"] if inference == "matched_topk" else config.k,
         threshold=thresholds.get(inference),
-        rate=max(rates) if rates else None,  # rates with the same winners in training have them in smaller batches too
-        subtract_b_dec=config.get("apply_b_dec_to_input", True),
+        rate=_rate_among(config.metadata["rates"], rate, directory) if inference == "released" else None,
+        subtract_b_dec=config.subtract_b_dec,
     )
+
+
+def _read_weights(directory: Path, config: SAELensConfig) -> dict[str, Tensor]:
+    """The tensors that the architecture has, in float32, checked one by one."""
+    file = directory / WEIGHTS_FILE
+    weights = {name: tensor.float() for name, tensor in read_tensors(file)[0].items()}
+    if (scale := weights.get("scaling_factor")) is not None and (scale == 1).all():
+        del weights["scaling_factor"]  # SAELens once wrote it with every SAE
+    wanted = {"W_enc", "b_enc", "W_dec", "b_dec"} | ({"threshold"} if config.architecture == "jumprelu" else set())
+    if missing := sorted(wanted - set(weights)):
+        raise UserError(f"{file}: lacks {', '.join(missing)}")
+    if unknown := sorted(set(weights) - wanted):
+        raise UserError(f"{file}: has {', '.join(unknown)}, which a {config.architecture} SAE does not have")
+    if weights["W_enc"].ndim != 2:
+        raise UserError(f"{file}: W_enc has the shape {list(weights['W_enc'].shape)}; (model width, latents) is wanted")
+    width, latents = config.width or weights["W_enc"].shape[0], config.latents or weights["W_enc"].shape[1]
+    shapes = {"W_enc": (width, latents), "W_dec": (latents, width), "b_dec": (width,), "b_enc": (latents,)}
+    for name, tensor in weights.items():
+        shape = shapes.get(name, (latents,))
+        if tensor.shape != shape:
+            raise UserError(
+                f"{file}: {name} has the shape {list(tensor.shape)}; by {CONFIG_FILE} and W_enc it is {list(shape)}"
+            )
+        check_weight(file, name, tensor)
+    if config.k is not None and config.k > latents:
+        raise UserError(f"{directory / CONFIG_FILE}: k is {config.k}, but the SAE has {latents} latents")
+    return weights
+
+
+def _read_thresholds(file: Path, latents: int) -> dict[str, Tensor]:
+    thresholds = read_tensors(file)[0]
+    for rule, threshold in thresholds.items():
+        if rule not in THRESHOLD_RULES or threshold.shape not in ((), (latents,)):
+            known = ", ".join(THRESHOLD_RULES)
+            raise UserError(f"{file}: {rule} {list(threshold.shape)}; wants a number, or {latents}, for one of: {known}")
+        check_weight(file, f"threshold of {rule}", threshold)
+    return thresholds
+
+
+def check_weight(where: Path | str, name: str, tensor: Tensor) -> None:
+    """Raises UserError unless the tensor is finite; a threshold may be infinite: its latent stays silent."""
+    sound = ~tensor.isnan() & (tensor != -torch.inf) if "threshold" in name else tensor.isfinite()
+    if not sound.all():
+        raise UserError(f"{where}: {name} is not finite; train it again (with a lower learning rate)")
+
+
+def _rate_among(rates: Sequence[float], rate: float | None, directory: Path) -> float:
+    if rate is None and len(rates) > 1:
+        raise UserError(f"{directory}: trained for the rates {', '.join(f'{one:g}' for one in rates)}; name one of them")
+    rate = rates[0] if rate is None else rate
+    if rate not in rates:
+        raise UserError(f"{directory}: not trained for the rate {rate:g}; use one of: {', '.join(f'{one:g}' for one in rates)}")
+    return rate
 
 
 def _with_unit_decoder_rows(W_enc_DF: Tensor, b_enc_F: Tensor, W_dec_FD: Tensor) -> dict[str, Tensor]:

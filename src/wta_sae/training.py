@@ -324,6 +324,9 @@ def moving_average(average: Tensor, value: Tensor, beta: float) -> Tensor:
 
 
 Curve = list[dict[str, float]]
+CURVE_COLUMNS = ("step", *StepStatistics._fields)
+LOWEST_EXPLAINED_VARIANCE = -10.0  # of a batch; below it at LOGGED_STEPS logged steps in a row a run has diverged
+LOGGED_STEPS = 3
 
 
 @dataclass
@@ -333,6 +336,20 @@ class Run:
     name: str
     trainer: Trainer
     curve: Curve = field(default_factory=list)
+
+    def check(self) -> None:
+        """Raises UserError where the curve says that the run has diverged: a number that is not finite, or an absurd one.
+
+        Absurd is an explained variance below LOWEST_EXPLAINED_VARIANCE at LOGGED_STEPS logged steps after the warm-up.
+        """
+        warm = [row for row in self.curve[-LOGGED_STEPS:] if row["step"] > self.trainer.options.warmup_steps]
+        absurd = [row for row in warm if row["explained_variance"] < LOWEST_EXPLAINED_VARIANCE]
+        last = self.curve[-1]
+        if not all(math.isfinite(value) for value in last.values()) or len(absurd) == LOGGED_STEPS:
+            raise UserError(
+                f"training {self.name} diverged at step {last['step']:g} (loss {last['loss']:.3g}, explained variance of the "
+                f"batch {last['explained_variance']:.3g}); lower training.learning_rate"
+            )
 
 
 def train(
@@ -346,7 +363,7 @@ def train(
 
     The runs share the batches and nothing else: each ends as it would alone. The batches begin where the run of the fewest
     steps stands; one that is further, because its checkpoint is later, lets pass what it has seen.
-    after_step: is called between two batches. Raises UserError where a loss is no longer finite, with the run and the step.
+    after_step: is called between two batches. Raises UserError where a run diverges, with its name and the step.
     """
     first_step = min(run.trainer.steps for run in runs)
     for step, batch_BD in enumerate(batches, first_step):
@@ -361,10 +378,8 @@ def _train_step(run: Run, x_BD: Tensor, log_every: int) -> None:
     statistics = run.trainer.step(x_BD)
     steps = run.trainer.steps
     if steps % log_every == 0 or steps == run.trainer.total_steps:
-        row = {name: value.item() for name, value in statistics._asdict().items()}
-        if not torch.isfinite(statistics.loss):
-            raise UserError(f"training {run.name} diverged at step {steps}; lower training.learning_rate")
-        run.curve.append({"step": steps, **row})
+        run.curve.append({"step": steps, **{name: value.item() for name, value in statistics._asdict().items()}})
+        run.check()
         run.trainer.look_ahead(log_every)
 
 

@@ -11,7 +11,7 @@ rule cache_activations:
         "<run>/benchmarks/cache_activations/{cache}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 4
+    threads: THREADS
     resources:
         mem_mb=growing(4000),
         runtime=growing(120),
@@ -20,6 +20,7 @@ rule cache_activations:
         layer=config["language_model"]["layer"],
         options=flags({k: v for k, v in config["activations"].items() if k not in CONCATENATED}),
         seed=SEED,
+        threads=THREADS,  # not {threads}, which fewer cores make smaller
     shell:
         "python -m wta_sae cache-activations --lm {input.lm:q} --layer {params.layer} --token-file {input.tokens}"
-        " {params.options} --seed {params.seed} --out {output} > {log} 2>&1"
+        " {params.options} --seed {params.seed} --threads {params.threads} --out {output} > {log} 2>&1"

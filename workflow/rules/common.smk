@@ -29,6 +29,10 @@ def checked(function, *arguments):
 checked(check_config, config, f"{workflow.basedir}/workflow/schemas/config.schema.yaml")
 checked(check_folder_writable, "results")
 
+# Of the jobs that gain by several. A job's result depends on its threads: they are the same on every machine, whatever --cores
+# is, and more cores run more jobs.
+THREADS = 2
+
 SEED = config["seeds"][0]
 SAES = {spec.name: spec for spec in checked(requested_saes, config)}
 TABLE1_SAES = [spec.name for spec in table1_saes(SAES.values(), config)]

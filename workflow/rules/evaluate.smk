@@ -24,6 +24,7 @@ rule evaluate_core:
     shell:
         "python -m wta_sae evaluate core --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --tokens {input.tokens} --batch-contexts {params.batch_contexts}"
+        " --threads {threads}"
         " --out {output.metrics} --latents-out {output.latents} > {log} 2>&1"
 
 
@@ -44,7 +45,7 @@ rule evaluate_geometry:
         mem_mb=growing(2000),
         runtime=growing(30),
     shell:
-        "python -m wta_sae evaluate geometry --sae {input.sae}"
+        "python -m wta_sae evaluate geometry --sae {input.sae} --threads {threads}"
         " --out {output.metrics} --latents-out {output.latents} > {log} 2>&1"
 
 
@@ -73,6 +74,7 @@ rule evaluate_subspace:
     shell:
         "python -m wta_sae evaluate subspace --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --tokens {input.tokens} --batch-contexts {params.batch_contexts}"
+        " --threads {threads}"
         " --out {output.metrics} > {log} 2>&1"
 
 
@@ -107,7 +109,7 @@ rule evaluate_classes:
         "python -m wta_sae evaluate classes --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --texts {input.texts} --tpp-texts {input.tpp_texts} --context-length {params.context_length}"
         " --batch-texts {params.batch_texts} --perturbed-latents {params.perturbed_latents}"
-        " --seed {params.seed} --probing-out {output.probing} --tpp-out {output.tpp} > {log} 2>&1"
+        " --seed {params.seed} --threads {threads} --probing-out {output.probing} --tpp-out {output.tpp} > {log} 2>&1"
 
 
 rule evaluate_scr:
@@ -139,7 +141,7 @@ rule evaluate_scr:
         "python -m wta_sae evaluate scr --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --quadrants {input.quadrants} --context-length {params.context_length}"
         " --batch-texts {params.batch_texts} --perturbed-latents {params.perturbed_latents}"
-        " --seed {params.seed} --out {output.metrics} > {log} 2>&1"
+        " --seed {params.seed} --threads {threads} --out {output.metrics} > {log} 2>&1"
 
 
 rule collect_metrics:

@@ -14,7 +14,7 @@ if config["language_model"]["source"] == "train":
             "<run>/benchmarks/train_language_model.tsv"
         conda:
             "../../envs/torch.yaml"
-        threads: 4
+        threads: THREADS
         resources:
             mem_mb=growing(4000),
             runtime=growing(60),
@@ -22,9 +22,10 @@ if config["language_model"]["source"] == "train":
         params:
             options=flags({k: v for k, v in config["language_model"]["train"].items() if k != "vocabulary"}),
             seed=SEED,
+            threads=THREADS,  # not {threads}, which fewer cores make smaller
         shell:
             "python -m wta_sae train-language-model --tokenizer {input.tokenizer:q} --train-tokens {input.train}"
-            " --evaluation-tokens {input.evaluation} {params.options} --seed {params.seed} --out {output} > {log} 2>&1"
+            " --evaluation-tokens {input.evaluation} {params.options} --seed {params.seed} --threads {params.threads} --out {output} > {log} 2>&1"
 
 
 if config["language_model"]["source"] == "hub":

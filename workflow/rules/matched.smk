@@ -22,7 +22,7 @@ rule calibrate:
         batch_contexts=config["evaluation"]["batch_contexts"],
     shell:
         "python -m wta_sae calibrate --lm {input.lm:q} --layer {params.layer} --sae {input.sae} --l0 {params.l0}"
-        " --tokens {input.tokens} --batch-contexts {params.batch_contexts} --out {output} > {log} 2>&1"
+        " --tokens {input.tokens} --batch-contexts {params.batch_contexts} --threads {threads} --out {output} > {log} 2>&1"
 
 
 rule evaluate_matched:
@@ -49,4 +49,4 @@ rule evaluate_matched:
     shell:
         "python -m wta_sae evaluate core --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference matched_topk matched_threshold matched_per_latent --tokens {input.tokens}"
-        " --batch-contexts {params.batch_contexts} --out {output.metrics} > {log} 2>&1"
+        " --batch-contexts {params.batch_contexts} --threads {threads} --out {output.metrics} > {log} 2>&1"

@@ -29,4 +29,4 @@ for name, saes in {"train_sae": ["{sae}"], **GROUPS}.items():
             saes=lambda wildcards, saes=saes: training_flags(trained_by(saes, wildcards)),
         shell:
             "python -m wta_sae train-sae --activations {input.activations} --out {output} {params.options}"
-            " --checkpoint-seconds {resources.checkpoint_seconds} {params.saes} > {log} 2>&1"
+            " --threads {threads} --checkpoint-seconds {resources.checkpoint_seconds} {params.saes} > {log} 2>&1"

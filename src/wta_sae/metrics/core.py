@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from wta_sae.errors import UserError
 from wta_sae.language_model import LanguageModel
 from wta_sae.metrics.evaluation import Evaluation
 from wta_sae.metrics.inputs import check_saes, check_tokens
@@ -101,8 +102,8 @@ class _Behaviour:
         self.lm = lm
         # Ablated, every context looks the same to the blocks above: one forward pass serves all.
         self.log_ablated_1LV = lm.logits_from(torch.zeros(1, length, lm.width, device=lm.device)).log_softmax(-1)
-        self.clean, self.ablated = _Losses(), _Losses()
-        self.with_sae = {label: _Losses() for label in labels}
+        self.clean, self.ablated = _Losses("as it is"), _Losses("with its activations set to zero")
+        self.with_sae = {label: _Losses(f"with the SAE read out by {label!r}") for label in labels}
 
     def add(self, batch: _Batch) -> None:
         valid_SL1 = batch.valid_SL[..., None]
@@ -120,10 +121,10 @@ class _Behaviour:
         return {
             label: Evaluation(
                 {
-                    "kl_div_score": _ratio(kl_ablated - losses.kl, kl_ablated),
+                    "kl_div_score": _kept(kl_ablated, losses.kl, 0.0),
                     "kl_div_with_ablation": kl_ablated,
                     "kl_div_with_sae": losses.kl,
-                    "ce_loss_score": _ratio(ce_ablated - losses.ce, ce_ablated - ce_clean),
+                    "ce_loss_score": _kept(ce_ablated, losses.ce, ce_clean),
                     "ce_loss_with_ablation": ce_ablated,
                     "ce_loss_with_sae": losses.ce,
                     "ce_loss_without_sae": ce_clean,
@@ -144,28 +145,35 @@ class _Truth:
 
 
 class _Losses:
-    """Running means of the KL divergence from the clean model and of the cross-entropy of the next token."""
+    """Running means of the KL divergence from the clean model and of the cross-entropy of the next token.
 
-    def __init__(self) -> None:
+    state: in which the language model is, for an error's line.
+    """
+
+    def __init__(self, state: str) -> None:
+        self.state = state
         self.sums: dict[str, float | Tensor] = defaultdict(float)
 
     def add(self, truth: _Truth, log_other_SLV: Tensor) -> None:
-        """Another distribution of the same sequences, where the input token is valid."""
+        """Another distribution of the same sequences, where the input token is valid. Raises UserError for NaN in it."""
         predicting_SL = truth.valid_SL[:, :-1]
         cross_entropy_SL = -log_other_SLV[:, :-1].gather(-1, truth.next_SL1)[..., 0]
         difference_SLV = truth.log_clean_SLV - log_other_SLV
         divergence_SL = torch.linalg.vecdot(truth.clean_SLV, difference_SLV)
-        self.sums["ce"] += cross_entropy_SL[predicting_SL].double().sum()
-        self.sums["kl"] += divergence_SL[truth.valid_SL].double().sum()
+        ce, kl = cross_entropy_SL[predicting_SL].double().sum(), divergence_SL[truth.valid_SL].double().sum()
+        if not torch.isfinite(ce + kl):
+            raise UserError(f"the language model's logits are not finite {self.state}; they are beyond what float32 holds")
+        self.sums["ce"] += ce
+        self.sums["kl"] += kl
         self.sums["ce tokens"] += predicting_SL.sum()
         self.sums["kl tokens"] += truth.valid_SL.sum()
 
     @property
-    def kl(self) -> float:
+    def kl(self) -> float | None:
         return _ratio(float(self.sums["kl"]), int(self.sums["kl tokens"]))
 
     @property
-    def ce(self) -> float:
+    def ce(self) -> float | None:
         return _ratio(float(self.sums["ce"]), int(self.sums["ce tokens"]))
 
 
@@ -237,13 +245,17 @@ class _ReconstructionSums:
         deviation_N = (x_ND - x_ND.mean(0)).square().sum(-1).double()
         self.sums["error"] += error_N.sum()
         self.sums["mse"] += error_N.mean()  # the sum over the batch's tokens of error / tokens of the batch
-        self.sums["explained_variance_legacy"] += (1 - error_N / deviation_N).sum()
+        lone_N = deviation_N == 0  # the token is its batch's mean
+        self.sums["tokens without deviation"] += lone_N.sum()
+        self.sums["explained_variance_legacy"] += (1 - error_N / deviation_N)[~lone_N].sum()
         self.sums["l2_norm_in"] += norm_in_N.sum()
         self.sums["l2_norm_out"] += norm_out_N.sum()
         self.sums["l2_ratio"] += (norm_out_N / torch.where(norm_in_N < SMALLEST_NORM, 1, norm_in_N)).sum()
         self.sums["cossim"] += torch.where(norms_N > 0, dot_N / norms_N, 0).sum()
         self.batch_sums["error"] += error_N.mean()
-        self.batch_sums["bias"] += norm_out_N.square().mean() / dot_N.mean()
+        dot = dot_N.mean()
+        self.batch_sums["batches without projection"] += dot == 0
+        self.batch_sums["bias"] += torch.where(dot == 0, 0, norm_out_N.square().mean() / dot)
         self.batches += 1
 
     def evaluation(self, inputs: _Inputs) -> Evaluation:
@@ -253,18 +265,20 @@ class _ReconstructionSums:
         batch_means = {name: float(value) / self.batches for name, value in self.batch_sums.items()}
         names = ("mse", "cossim", "l2_norm_in", "l2_norm_out", "l2_ratio", "l1", "explained_variance_legacy")
         density_F = activations_F / tokens
-        metrics = {name: sums[name] / tokens for name in names} | {
+        values = {name: sums[name] / tokens for name in names} | {
             "l0": float(activations_F.sum()) / tokens,
             "squared_error_per_token": sums["error"] / tokens,
-            "relative_reconstruction_bias": batch_means["bias"],
-            "explained_variance": 1 - _ratio(sums["error"], float(inputs.squared_deviations)),
-            "explained_variance_saebench": 1 - _ratio(batch_means["error"], inputs.saebench_variance),
+            "relative_reconstruction_bias": None if batch_means["batches without projection"] else batch_means["bias"],
+            "explained_variance": _explained(sums["error"], float(inputs.squared_deviations)),
+            "explained_variance_saebench": _explained(batch_means["error"], inputs.saebench_variance),
         }
+        if sums["tokens without deviation"]:
+            values["explained_variance_legacy"] = None
         per_latent = {
             "feature_density": density_F.float(),
             "consistent_activation_heuristic": (activations_F / contexts_F.clamp(min=1)).float(),
         }
-        return Evaluation(metrics | density_metrics(density_F), per_latent)
+        return Evaluation(values | density_metrics(density_F), per_latent)
 
 
 def density_metrics(density_F: Tensor) -> dict[str, float]:
@@ -282,6 +296,16 @@ def density_metrics(density_F: Tensor) -> dict[str, float]:
     return metrics
 
 
-def _ratio(numerator: float, denominator: float) -> float:
-    """NaN (which an Evaluation leaves out) where the denominator is zero."""
-    return numerator / denominator if denominator else float("nan")
+def _ratio(numerator: float, denominator: float) -> float | None:
+    """None where the denominator is zero: undefined."""
+    return numerator / denominator if denominator else None
+
+
+def _explained(error: float, variance: float) -> float | None:
+    share = _ratio(error, variance)
+    return None if share is None else 1 - share
+
+
+def _kept(ablated: float | None, with_sae: float | None, clean: float | None) -> float | None:
+    """The share of what ablation costs that the SAE keeps."""
+    return None if None in (ablated, with_sae, clean) else _ratio(ablated - with_sae, ablated - clean)

@@ -48,14 +48,20 @@ def threshold_ratio(thresholds: Mapping[str, Tensor]) -> Evaluation:
 
     thresholds: inference rule -> scalar or (F), as they lie beside a trained SAE's weights.
     Metric: threshold_ratio_median, the median of theta_j / theta over the latents with a threshold, which one that never won
-    has not (infinity). Left out where the SAE has no such thresholds, or theta is not finite and positive.
+    has not (infinity). Undefined where theta is not finite and positive, or no latent has a threshold; an SAE without such
+    thresholds has no such metric.
     """
     theta = next((value for value in thresholds.values() if value.ndim == 0), None)
-    if theta is None or "per_latent" not in thresholds or not 0 < theta < torch.inf:
+    if theta is None or "per_latent" not in thresholds:
         return Evaluation({})
+    name = "threshold_ratio_median"
+    if not 0 < theta < torch.inf:
+        return Evaluation({}, undefined={name: "the threshold for all latents is not a finite number above zero"})
     ratio_F = thresholds["per_latent"].double() / theta.double()
     ratio_F = ratio_F[ratio_F.isfinite()]
-    return Evaluation({"threshold_ratio_median": ratio_F.quantile(0.5).item()} if len(ratio_F) else {})
+    if not len(ratio_F):
+        return Evaluation({}, undefined={name: "no latent won since the thresholds began"})
+    return Evaluation({name: ratio_F.quantile(0.5).item()})
 
 
 def largest_cosine_with_another(unit_FD: Tensor) -> Tensor:

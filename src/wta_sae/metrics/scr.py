@@ -30,6 +30,7 @@ SETS = {
     "concept": ("concept positive", "concept negative"),
     "biased": ("biased positive", "biased negative"),
 }
+UNBIASED = "the probe that was to be biased follows attribute and concept alike"
 SMALLEST_GAP = 0.001  # between the unbiased and the biased probe's accuracy; below it there is nothing to remove
 
 
@@ -116,13 +117,13 @@ def scr_metrics(
     the top n latents are taken out; negative and above 1 are possible, 0 where the gap is below SMALLEST_GAP.
     scr_dir1_threshold_{n}: accuracy on the concept, without the attribute's latents; scr_dir2_threshold_{n}: accuracy on the
     attribute, without the concept's; scr_metric_threshold_{n}: the first where the biased probe follows the attribute more
-    than the concept, the second where less, left out where equal. The same with the ending _masked, without SAEBench's leak.
+    than the concept, the second where less, undefined where equal. The same with the ending _masked, without SAEBench's leak.
     """
     clean = {(probe, data): _accuracy(probes[probe].logits(test.residual_ND), test, data) for probe in SETS for data in SETS}
     followed = clean["biased", "attribute"] - clean["biased", "concept"]
     evaluations = {}
     for label, sae in progress(saes.items(), "SCR", len(saes), "SAEs"):
-        metrics = {}
+        values: dict[str, float] = {}
         for direction, taken_out, data in ((1, "attribute", "concept"), (2, "concept", "attribute")):
             effects_F = set_effects(train, label, taken_out, probes[taken_out], sae.W_dec_FD)
             gap = clean[data, data] - clean["biased", data]
@@ -133,10 +134,11 @@ def scr_metrics(
                     logits_N1 = ablated_logits(test, label, ending, latents_K, [probes["biased"]], sae.W_dec_FD)
                     gained = _accuracy(logits_N1[:, 0], test, data) - clean["biased", data]
                     score = gained / gap if gap >= SMALLEST_GAP else 0.0
-                    metrics[f"scr_dir{direction}_threshold_{n}{ending}"] = score
+                    values[f"scr_dir{direction}_threshold_{n}{ending}"] = score
                     if is_the_metric:
-                        metrics[f"scr_metric_threshold_{n}{ending}"] = score
-        evaluations[label] = Evaluation(metrics)
+                        values[f"scr_metric_threshold_{n}{ending}"] = score
+        unbiased = [f"scr_metric_threshold_{n}{ending}" for n in n_values for ending in ABLATIONS] if followed == 0 else []
+        evaluations[label] = Evaluation(values, undefined=dict.fromkeys(unbiased, UNBIASED))
     return evaluations
 
 

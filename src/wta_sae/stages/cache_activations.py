@@ -7,7 +7,7 @@ from pathlib import Path
 from wta_sae.activations import cache_activations
 from wta_sae.devices import DTYPES, best_device, dtype_named, make_repeatable
 from wta_sae.language_model import load_language_model
-from wta_sae.options import add_options, read_options
+from wta_sae.options import add_options, add_threads, read_options
 from wta_sae.text.tokens import read_tokens, token_metadata
 
 
@@ -27,14 +27,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--token-file", type=Path, required=True, help="safetensors of (contexts, length)")
     add_options(parser, CachingOptions)
     parser.add_argument("--seed", type=int, required=True)
+    add_threads(parser)
     parser.add_argument("--out", type=Path, required=True, help="directory to write")
 
 
 def run(arguments: Namespace) -> None:
-    make_repeatable(arguments.seed)
+    make_repeatable(arguments.seed, arguments.threads)
     options = read_options(arguments, CachingOptions)
     lm = load_language_model(arguments.lm, arguments.layer, best_device())
-    tokens_CL = read_tokens(arguments.token_file)
+    tokens_CL = read_tokens(arguments.token_file, lm.tokenizer)
     lm.check_context(tokens_CL.shape[1])
     manifest = cache_activations(
         arguments.out,

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import torch
 
-from wta_sae.calibration import thresholds_at_l0
-from wta_sae.devices import best_device, make_repeatable
-from wta_sae.language_model import load_language_model
+from wta_sae.calibration import check_reached, reached_l0, thresholds_at_l0
+from wta_sae.compatibility import check_model
 from wta_sae.sae import load_sae, read_metadata, save_sae
-from wta_sae.stages.evaluation import add_language_model_arguments, add_token_arguments
+from wta_sae.stages.evaluation import add_language_model_arguments, add_token_arguments, load_language_model_of
 from wta_sae.text.tokens import read_tokens
 
 
@@ -23,13 +22,18 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    make_repeatable(0)
-    lm = load_language_model(arguments.lm, arguments.layer, best_device())
-    tokens_CL = read_tokens(arguments.tokens)
+    lm = load_language_model_of(arguments)
+    tokens_CL = read_tokens(arguments.tokens, lm.tokenizer)
     lm.check_context(tokens_CL.shape[1])
+    metadata = read_metadata(arguments.sae)
+    check_model(arguments.sae, metadata, lm, arguments.allow_mismatch)
     sae = load_sae(arguments.sae, "per_latent").to(lm.device)
     shapes = {"matched_threshold": torch.ones((), device=lm.device), "matched_per_latent": sae.threshold}
     thresholds = thresholds_at_l0(lm, sae, tokens_CL, arguments.l0, shapes, arguments.batch_contexts)
-    metadata = read_metadata(arguments.sae) | {"matched_l0": arguments.l0}
-    calibrated = replace(sae, inference="matched_threshold", threshold=thresholds["matched_threshold"])
-    save_sae(arguments.out, calibrated.to(torch.device("cpu")), thresholds, metadata)
+    rules = {rule: replace(sae, inference=rule, threshold=threshold) for rule, threshold in thresholds.items()}
+    rules["matched_topk"] = replace(sae, inference="matched_topk", k=arguments.l0, threshold=None)
+    reached = reached_l0(lm, rules, tokens_CL, arguments.batch_contexts)
+    check_reached(arguments.l0, reached)
+    metadata |= {"matched_l0": arguments.l0, "reached_l0": reached}
+    save_sae(arguments.out, rules["matched_threshold"].to(torch.device("cpu")), thresholds, metadata)
+    print(", ".join(f"{rule}: L0 {l0:.3f}" for rule, l0 in reached.items()))

@@ -5,9 +5,8 @@ from functools import partial
 from pathlib import Path
 
 from wta_sae.metrics.probing import probing_metrics
-from wta_sae.metrics.tasks import pool_classes
 from wta_sae.metrics.tpp import tpp_metrics
-from wta_sae.stages.evaluation import Family, add_class_arguments, add_perturbation_arguments, evaluate_on_texts
+from wta_sae.stages.evaluation import CLASSES, Family, add_class_arguments, add_perturbation_arguments, evaluate_on_texts
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -25,4 +24,4 @@ def run(arguments: Namespace) -> None:
             arguments.tpp_texts, partial(tpp_metrics, n_values=arguments.perturbed_latents, seed=arguments.seed)
         ),
     }
-    evaluate_on_texts(arguments, pool_classes, families)
+    evaluate_on_texts(arguments, CLASSES, families)

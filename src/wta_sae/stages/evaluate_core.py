@@ -8,10 +8,10 @@ from wta_sae.stages.evaluation import (
     add_language_model_arguments,
     add_sae_arguments,
     add_token_arguments,
-    load_inputs,
+    load_inputs_on_tokens,
+    write_results,
 )
-from wta_sae.stages.evaluation_results import write_latents, write_results
-from wta_sae.text.tokens import read_tokens
+from wta_sae.stages.evaluation_results import write_latents
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -22,10 +22,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    lm, saes = load_inputs(arguments)
-    tokens_CL = read_tokens(arguments.tokens)
-    lm.check_context(tokens_CL.shape[1])
-    results = evaluate_core(lm, saes, tokens_CL, arguments.batch_contexts)
-    write_results(arguments.out, arguments.sae, results)
+    inputs, tokens_CL = load_inputs_on_tokens(arguments)
+    results = evaluate_core(inputs.lm, inputs.saes, tokens_CL, arguments.batch_contexts)
+    write_results(arguments.out, arguments.sae, results, inputs)
     if arguments.latents_out:
-        write_latents(arguments.latents_out, results)
+        write_latents(arguments.latents_out, arguments.sae.name, results)

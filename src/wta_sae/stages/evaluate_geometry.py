@@ -3,22 +3,26 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from wta_sae.devices import make_repeatable
 from wta_sae.files import read_tensors
 from wta_sae.metrics.geometry import encoder_decoder_geometry, threshold_ratio
+from wta_sae.options import add_threads
 from wta_sae.sae import THRESHOLDS_FILE, load_sae
-from wta_sae.stages.evaluation_results import write_latents, write_results
+from wta_sae.stages.evaluation_results import record, write_latents, write_records
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--sae", type=Path, required=True, help="SAELens directory")
     parser.add_argument("--out", type=Path, required=True, help="JSON of metrics")
     parser.add_argument("--latents-out", type=Path, help="safetensors of the per-latent values")
+    add_threads(parser)
 
 
 def run(arguments: Namespace) -> None:
+    make_repeatable(0, arguments.threads)
     file = arguments.sae / THRESHOLDS_FILE
     thresholds = read_tensors(file)[0] if file.exists() else {}
-    results = {None: encoder_decoder_geometry(load_sae(arguments.sae)) | threshold_ratio(thresholds)}
-    write_results(arguments.out, arguments.sae, results)
+    evaluation = encoder_decoder_geometry(load_sae(arguments.sae)) | threshold_ratio(thresholds)
+    write_records(arguments.out, [record(arguments.sae.name, None, evaluation)])
     if arguments.latents_out:
-        write_latents(arguments.latents_out, results)
+        write_latents(arguments.latents_out, arguments.sae.name, {None: evaluation})

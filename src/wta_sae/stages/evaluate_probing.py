@@ -3,8 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from wta_sae.metrics.probing import probing_metrics
-from wta_sae.metrics.tasks import pool_classes
-from wta_sae.stages.evaluation import Family, add_class_arguments, evaluate_on_texts
+from wta_sae.stages.evaluation import CLASSES, Family, add_class_arguments, evaluate_on_texts
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -13,4 +12,4 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     probing = Family(arguments.texts, lambda _saes, train, test: probing_metrics(train, test, seed=arguments.seed))
-    evaluate_on_texts(arguments, pool_classes, {arguments.out: probing})
+    evaluate_on_texts(arguments, CLASSES, {arguments.out: probing})

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from wta_sae.metrics.evaluation import Evaluation
 from wta_sae.metrics.pooling import Pooled
-from wta_sae.metrics.scr import QUADRANTS, pool_quadrants, scr_metrics, train_set_probes
+from wta_sae.metrics.scr import QUADRANTS, balanced_groups, pool_quadrants, scr_metrics, train_set_probes
 from wta_sae.sae import SAE
 from wta_sae.stages.evaluation import (
     Family,
+    Task,
     add_language_model_arguments,
     add_perturbation_arguments,
     add_sae_arguments,
@@ -37,5 +38,12 @@ def run(arguments: Namespace) -> None:
         probes = train_set_probes(train, test, arguments.seed)
         return scr_metrics(saes, train, test, probes, arguments.perturbed_latents)
 
-    pool = partial(pool_quadrants, seed=arguments.seed)
-    evaluate_on_texts(arguments, pool, {arguments.out: Family(arguments.quadrants, scr)}, QUADRANTS)
+    def counts(quadrants: dict[str, dict[str, list[str]]]) -> list[int]:
+        return [
+            len(texts)
+            for split in ("train", "test")
+            for texts in balanced_groups(quadrants[split], split, arguments.seed).values()
+        ]
+
+    task = Task(partial(pool_quadrants, seed=arguments.seed), counts)
+    evaluate_on_texts(arguments, task, {arguments.out: Family(arguments.quadrants, scr)}, QUADRANTS)

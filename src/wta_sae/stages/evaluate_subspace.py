@@ -7,10 +7,9 @@ from wta_sae.stages.evaluation import (
     add_language_model_arguments,
     add_sae_arguments,
     add_token_arguments,
-    load_inputs,
+    load_inputs_on_tokens,
+    write_results,
 )
-from wta_sae.stages.evaluation_results import write_results
-from wta_sae.text.tokens import read_tokens
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -20,7 +19,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    lm, saes = load_inputs(arguments)
-    tokens_CL = read_tokens(arguments.tokens)
-    lm.check_context(tokens_CL.shape[1])
-    write_results(arguments.out, arguments.sae, evaluate_subspace(lm, saes, tokens_CL, arguments.batch_contexts))
+    inputs, tokens_CL = load_inputs_on_tokens(arguments)
+    results = evaluate_subspace(inputs.lm, inputs.saes, tokens_CL, arguments.batch_contexts)
+    write_results(arguments.out, arguments.sae, results, inputs)

@@ -3,9 +3,8 @@
 from argparse import ArgumentParser, Namespace
 from functools import partial
 
-from wta_sae.metrics.tasks import pool_classes
 from wta_sae.metrics.tpp import tpp_metrics
-from wta_sae.stages.evaluation import Family, add_class_arguments, add_perturbation_arguments, evaluate_on_texts
+from wta_sae.stages.evaluation import CLASSES, Family, add_class_arguments, add_perturbation_arguments, evaluate_on_texts
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -15,4 +14,4 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     tpp = Family(arguments.texts, partial(tpp_metrics, n_values=arguments.perturbed_latents, seed=arguments.seed))
-    evaluate_on_texts(arguments, pool_classes, {arguments.out: tpp})
+    evaluate_on_texts(arguments, CLASSES, {arguments.out: tpp})

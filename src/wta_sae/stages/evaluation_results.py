@@ -1,28 +1,39 @@
 """The files that the `evaluate` stages write."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from wta_sae.compatibility import Differences
 from wta_sae.files import write_json, write_tensors
 from wta_sae.metrics.evaluation import Evaluation
 
 
-def write_results(path: Path, sae_directory: Path, results: Mapping[str | None, Evaluation]) -> None:
-    """One flat object for one inference rule, a list of them for several; None: the metrics depend on no rule."""
-    records: list[dict[str, Any]] = [
-        {"sae": sae_directory.name, "inference": rule, **evaluation.metrics} for rule, evaluation in results.items()
-    ]
+def record(
+    sae: str, rule: str | None, evaluation: Evaluation, rates: Sequence[float] = (), differences: Differences | None = None
+) -> dict[str, Any]:
+    """The metrics of an SAE under one inference rule, beside what they are of (see `wta_sae.collection.DESCRIPTION`).
+
+    rule: None where the metrics depend on none. rates: the nominal ones that they hold for, where not for all of the SAE's.
+    differences: in what the SAE was trained otherwise than it was evaluated.
+    """
+    beside = {"rates": list(rates), "undefined": evaluation.undefined, "differences": differences}
+    return {"sae": sae, "inference": rule, **{key: value for key, value in beside.items() if value}, **evaluation.metrics}
+
+
+def write_records(path: Path, records: Sequence[dict[str, Any]]) -> None:
+    """One flat object for one record, a list for several."""
     write_json(path, records if len(records) > 1 else records[0])
 
 
-def write_latents(path: Path, results: Mapping[str | None, Evaluation]) -> None:
-    """The per-latent arrays (F), named RULE.METRIC, or METRIC where they depend on no rule."""
+def write_latents(path: Path, sae: str, results: Mapping[str | None, Evaluation]) -> None:
+    """The per-latent arrays (F), named LABEL.METRIC, or METRIC where they depend on no inference rule."""
     write_tensors(
         path,
         {
-            f"{rule}.{name}" if rule else name: values
-            for rule, evaluation in results.items()
+            f"{label}.{name}" if label else name: values
+            for label, evaluation in results.items()
             for name, values in evaluation.per_latent.items()
         },
+        {"sae": sae},
     )

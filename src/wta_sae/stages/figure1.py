@@ -29,7 +29,9 @@ def run(arguments: Namespace) -> None:
             f"--latents: {len(arguments.latents)} files for {len(arguments.saes)} SAEs; give one for each, in order"
         )
     for sae, latents in zip(arguments.saes, arguments.latents, strict=True):
-        metadata, (tensors, _) = read_metadata(sae), read_tensors(latents)
+        metadata, (tensors, of) = read_metadata(sae), read_tensors(latents)
+        if of.get("sae") != sae.name:
+            raise UserError(f"{latents}: is of the SAE {of.get('sae')!r}, not of {sae.name!r}; give them in the SAEs' order")
         if COSINE not in tensors:
             raise UserError(f"{latents}: holds no {COSINE}; give what `evaluate geometry` wrote")
         for rate in metadata["rates"]:

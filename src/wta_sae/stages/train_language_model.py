@@ -15,7 +15,7 @@ from wta_sae.language_model_training import (
     save_language_model,
     train_language_model,
 )
-from wta_sae.options import add_options, read_options
+from wta_sae.options import add_options, add_threads, read_options
 from wta_sae.text.tokens import read_tokens
 
 LOG_EVERY = 10
@@ -27,14 +27,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--evaluation-tokens", type=Path, required=True, help="the same, for the held-out loss")
     add_options(parser, LanguageModelOptions)
     parser.add_argument("--seed", type=int, required=True)
+    add_threads(parser)
     parser.add_argument("--out", type=Path, required=True, help="directory to write")
 
 
 def run(arguments: Namespace) -> None:
-    make_repeatable(arguments.seed)
+    make_repeatable(arguments.seed, arguments.threads)
     options = read_options(arguments, LanguageModelOptions)
     tokenizer = load_tokenizer(arguments.tokenizer)
-    train_CL, evaluation_CL = read_tokens(arguments.train_tokens), read_tokens(arguments.evaluation_tokens)
+    train_CL, evaluation_CL = (read_tokens(path, tokenizer) for path in (arguments.train_tokens, arguments.evaluation_tokens))
     model = new_language_model(options, tokenizer, train_CL.shape[1], arguments.seed).to(best_device())
     curve = train_language_model(model, train_CL, options, arguments.seed, LOG_EVERY)
     loss = held_out_loss(model, evaluation_CL, options.batch_contexts)

@@ -12,11 +12,11 @@ from wta_sae.checkpoints import Checkpoints, stopping_at_leisure
 from wta_sae.devices import best_device, make_repeatable
 from wta_sae.errors import UserError
 from wta_sae.files import file_sha256
-from wta_sae.options import add_options, read_options
+from wta_sae.options import add_options, add_threads, read_options
 from wta_sae.prefetch import on_device
 from wta_sae.progress import progress
 from wta_sae.sae import save_sae
-from wta_sae.training import GATES, Run, Trainer, TrainingOptions, train
+from wta_sae.training import CURVE_COLUMNS, GATES, Run, Trainer, TrainingOptions, train
 from wta_sae.variants import VARIANTS, l0_budget, variant_named
 from wta_sae.workflow import source_files
 
@@ -31,6 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add_options(parser, TrainingOptions)
     parser.add_argument("--seed", type=int, required=True)
+    add_threads(parser)
     parser.add_argument("--checkpoint-seconds", type=float, default=300, help="between two checkpoints", metavar="X")
     _add_sae_arguments(parser)
 
@@ -74,7 +75,7 @@ class Job(NamedTuple):
 
 
 def run(arguments: Namespace) -> None:
-    make_repeatable(arguments.seed)
+    make_repeatable(arguments.seed, arguments.threads)
     options = read_options(arguments, TrainingOptions)
     cache = ActivationCache(arguments.activations)
     norm_factor = cache.manifest.norm_factor
@@ -104,7 +105,7 @@ def run(arguments: Namespace) -> None:
     for job in jobs:
         sae, thresholds = job.run.trainer.trained(norm_factor, tuple(job.arguments.rates))
         metadata = _metadata(job.arguments, options, cache.manifest, steps)
-        save_sae(job.arguments.out, sae, thresholds, metadata, curve=pd.DataFrame(job.run.curve))
+        save_sae(job.arguments.out, sae, thresholds, metadata, curve=pd.DataFrame(job.run.curve, columns=CURVE_COLUMNS))
     for job in jobs:  # only now: a job killed before its last SAE was saved makes all of them again
         job.checkpoints.clear()
 
@@ -147,6 +148,7 @@ def _metadata(arguments: Namespace, options: TrainingOptions, manifest: Manifest
     variant = variant_named(arguments.variant)
     return {
         "model_name": manifest.model,
+        "model_sha256": manifest.model_sha256,
         "model_commit": manifest.tokens.get("model", {}).get("commit"),
         "hook_name": manifest.hook_name,
         "hook_head_index": None,

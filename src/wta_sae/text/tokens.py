@@ -3,6 +3,8 @@
 Shape suffixes: C contexts, L positions.
 """
 
+import hashlib
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,7 +85,7 @@ def write_tokens(
     """Writes `tokens` int32 (C, L); returns the metadata in its header.
 
     description: where tokenizer and texts are from. Added to it: packing, prepend_bos, bos_id, seed, skipped contexts,
-    documents read, contexts, length, tokens, sha256 of the content.
+    documents read, contexts, length, tokens, sha256 of the content and of the tokenizer's vocabulary.
     """
     packed = tokenize(texts, tokenizer, length, contexts, packing, prepend_bos, seed, skip)
     metadata = {
@@ -98,21 +100,33 @@ def write_tokens(
         "length": packed.tokens_CL.shape[1],
         "tokens": packed.tokens_CL.size,
         "sha256": array_sha256(packed.tokens_CL),
+        "vocabulary_sha256": vocabulary_sha256(tokenizer),
     }
     write_tensors(path, {"tokens": torch.from_numpy(packed.tokens_CL)}, metadata)
     return metadata
 
 
-def read_tokens(path: Path, contexts: int | None = None) -> Tensor:
-    """Token ids (C, L) int32 of a file of `write_tokens`, or of a .npy file of whole numbers; the first `contexts` of them.
+def read_tokens(path: Path, tokenizer: PreTrainedTokenizerBase) -> Tensor:
+    """Token ids (C, L) int32 of a file of `write_tokens`, or of a .npy file of whole numbers, to be read as `tokenizer`'s.
 
-    Raises UserError where the file is absent, damaged, not (C, L) whole numbers, or holds fewer contexts.
+    Raises UserError where the file is absent, damaged, not (C, L) whole numbers, or says that it is another tokenizer's (a
+    .npy file says nothing).
     """
     path = Path(path)
-    tokens_CL = _read_npy(path) if path.suffix == ".npy" else _read_safetensors(path)
-    if contexts is not None and contexts > len(tokens_CL):
-        raise UserError(f"{path}: holds {len(tokens_CL)} contexts; {contexts} were asked for")
-    return tokens_CL[:contexts]
+    if path.suffix == ".npy":
+        return _read_npy(path)
+    tokens_CL, metadata = _read_safetensors(path)
+    if metadata.get("vocabulary_sha256") not in (None, vocabulary_sha256(tokenizer)):
+        raise UserError(
+            f"{path}: made by another tokenizer ({metadata.get('tokenizer')}) than this model's; tokenize anew with it"
+        )
+    return tokens_CL
+
+
+def vocabulary_sha256(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Digest of which token each id is."""
+    vocabulary = sorted(tokenizer.get_vocab().items(), key=lambda item: (item[1], item[0]))
+    return hashlib.sha256(json.dumps(vocabulary).encode()).hexdigest()
 
 
 def token_metadata(path: Path) -> dict[str, Any]:
@@ -121,13 +135,13 @@ def token_metadata(path: Path) -> dict[str, Any]:
     return {"sha256": array_sha256(_read_npy(path).numpy())} if path.suffix == ".npy" else read_tensors(path)[1]
 
 
-def _read_safetensors(path: Path) -> Tensor:
+def _read_safetensors(path: Path) -> tuple[Tensor, dict[str, Any]]:
     tensors, metadata = read_tensors(path)
     if "tokens" not in tensors:
         raise UserError(f"{path}: no tokens file (it holds: {', '.join(tensors) or 'nothing'})")
     if metadata.get("sha256") != array_sha256(tensors["tokens"].numpy()):
         raise UserError(f"{path}: damaged (its checksum does not match); delete it and run again")
-    return tensors["tokens"]
+    return tensors["tokens"], metadata
 
 
 def _read_npy(path: Path) -> Tensor:
