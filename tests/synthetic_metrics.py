@@ -143,3 +143,14 @@ COSINES = cosines()
 PUBLISHED = read_published(ROOT / "paper" / "published.yaml")
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 CONFIG["paper"] = {"table1_rate": TABLE_RATE, "table1_k": TABLE_K}
+
+PROVENANCE = {
+    "device": ["A processor"],
+    "product_precision": ["float32"],
+    "threads": [1],
+    "system": ["A_system"],
+    "versions": {"python": ["3.11.7"], "torch": ["2.13.0"]},
+    "commit": ["0123456789abcdef"],
+    "modified": [False],
+}
+"""What `record-provenance` writes."""

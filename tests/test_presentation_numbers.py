@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from synthetic_metrics import CONFIG, METRICS, PUBLISHED, ROOT
+from synthetic_metrics import CONFIG, METRICS, PROVENANCE, PUBLISHED, ROOT
 from wta_sae.errors import UserError
 from wta_sae.presentation import numbers
 
@@ -14,7 +14,7 @@ def macros_of(text: str) -> dict[str, str]:
 
 
 def test_every_macro_of_the_paper_is_generated():
-    generated = numbers.numbers_tex(CONFIG, METRICS, PUBLISHED)
+    generated = numbers.numbers_tex(CONFIG, METRICS, PUBLISHED, PROVENANCE)
     defined = macros_of(generated)
     main = (ROOT / "paper" / "main.tex").read_text(encoding="utf-8")
     used = set(re.findall(r"\\([A-Z]\w*)", main)) - set(re.findall(r"\\newcommand\{\\(\w+)\}", main))
@@ -31,7 +31,7 @@ def test_no_number_of_a_run_is_typed_into_the_paper():
 
 
 def test_numbers_come_from_config_metrics_and_published():
-    macros = macros_of(numbers.numbers_tex(CONFIG, METRICS, PUBLISHED))
+    macros = macros_of(numbers.numbers_tex(CONFIG, METRICS, PUBLISHED, PROVENANCE))
     expected = {
         "Latents": "2{,}048",
         "TrainingSteps": "976",
@@ -68,18 +68,18 @@ def test_numbers_come_from_config_metrics_and_published():
     }
     assert {name: macros[name] for name in expected} == expected
     changed = {**CONFIG, "training": {**CONFIG["training"], "latents": 4096}}
-    assert macros_of(numbers.numbers_tex(changed, METRICS, PUBLISHED))["KShare"] == "1/256"
+    assert macros_of(numbers.numbers_tex(changed, METRICS, PUBLISHED, PROVENANCE))["KShare"] == "1/256"
 
 
 def test_numbers_name_the_missing_key():
     without = {**CONFIG, "training": {key: value for key, value in CONFIG["training"].items() if key != "latents"}}
     with pytest.raises(UserError, match=r"training\.latents"):
-        numbers.numbers_tex(without, METRICS, PUBLISHED)
+        numbers.numbers_tex(without, METRICS, PUBLISHED, PROVENANCE)
 
 
 def test_numbers_of_a_run_that_evaluates_less_are_dashes():
     core = METRICS[METRICS["metric"].isin(["l0", "explained_variance"])]
-    macros = macros_of(numbers.numbers_tex(CONFIG, core, PUBLISHED))
+    macros = macros_of(numbers.numbers_tex(CONFIG, core, PUBLISHED, PROVENANCE))
     assert macros["WtaDescribedScr"] == macros["CeWithoutSae"] == macros["WtaReleasedKlScorePeakRate"] == "---"
     assert macros["CeScorePerLatentAgainstReleased"] == "not comparable with"
     assert macros["GapOwnCeScore"] == macros["WtaThresholdRatio"] == "---"
@@ -115,3 +115,21 @@ def test_comparing_word(left, right, word):
 )
 def test_trend(values, words):
     assert numbers.trend(values, 2) == words
+
+
+def test_the_appendix_says_what_the_saes_were_computed_on_and_by():
+    macros = macros_of(numbers.numbers_tex(CONFIG, METRICS, PUBLISHED, PROVENANCE))
+    assert macros["TrainingCode"] == r"commit \texttt{0123456789ab}"
+    assert macros["TrainingThreads"] == "1 thread"
+    assert macros["TrainingVersions"] == "python 3.11.7 and torch 2.13.0"
+    mixed = PROVENANCE | {
+        "commit": ["a" * 40, "b" * 40],
+        "modified": [False, True],
+        "device": ["CPU_1", "GPU"],
+        "threads": [1, 2],
+    }
+    macros = macros_of(numbers.numbers_tex(CONFIG, METRICS, PUBLISHED, mixed))
+    assert macros["TrainingCode"].endswith(r"and commit \texttt{bbbbbbbbbbbb} with changes that are not in it")
+    assert (macros["TrainingDevices"], macros["TrainingThreads"]) == (r"CPU\_1 and GPU", "1 and 2 threads")
+    nowhere = PROVENANCE | {"commit": [None], "modified": [None]}
+    assert macros_of(numbers.numbers_tex(CONFIG, METRICS, PUBLISHED, nowhere))["TrainingCode"] == "code of no recorded commit"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from synthetic_metrics import CONFIG, COSINES, MATCHED_RATE, METRICS, PUBLISHED, ROOT, TABLE_K, TABLE_RATE
+from synthetic_metrics import CONFIG, COSINES, MATCHED_RATE, METRICS, PROVENANCE, PUBLISHED, ROOT, TABLE_K, TABLE_RATE
 from wta_sae.errors import UserError
 from wta_sae.presentation import claims_table, figure1, figure2, figure3, metrics_table, numbers, pdf, tables
 
@@ -21,7 +21,7 @@ def inputs(tmp_path_factory) -> Path:
     tables.write_table_published(folder / "table_published.tex", METRICS, PUBLISHED, TABLE_RATE, TABLE_K)
     tables.write_table2(folder / "table2.tex", metrics_table.read_contributions(ROOT / "paper" / "contributions.yaml"))
     claims_table.write_table_claims(folder / "table_claims.tex", CONFIG, METRICS, PUBLISHED)
-    numbers.write_numbers(folder / "numbers.tex", CONFIG, METRICS, PUBLISHED)
+    numbers.write_numbers(folder / "numbers.tex", CONFIG, METRICS, PUBLISHED, PROVENANCE)
     winners = metrics_table.winners_by_rate(METRICS)
     figure1.write_figure1(folder / "figure1.pdf", folder / "figure1.png", COSINES, PUBLISHED, winners)
     figure2.write_figure2(folder / "figure2.pdf", folder / "figure2.png", METRICS, PUBLISHED, TABLE_K)

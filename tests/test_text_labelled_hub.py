@@ -134,7 +134,7 @@ def test_languages_come_from_their_pairs(folder):
 
 def test_pairs_have_the_first_rows_of_each_quadrant(folder):
     pair = concept_pairs(config(folder))[0]
-    assert pair.name == "bias_in_bios-21-13"
+    assert pair.name == "bias_in_bios-profession-21-13-gender-0-1"
     quadrants = drawn_pair(folder, pair)
     frame = frame_of(folder, "bias_in_bios", "train", "hard_text")
     meaning = {"pos_pos": (21, 0, 16), "pos_neg": (13, 0, 8), "neg_pos": (21, 1, 8), "neg_neg": (13, 1, 16)}

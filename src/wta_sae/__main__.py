@@ -29,6 +29,7 @@ STAGES = {
     "evaluate subspace": "the paper text's subspace cosine and projection percentage",
     "collect-metrics": "metrics of many SAEs -> one tidy table",
     "record-config": "the configuration of a run, as the workflow resolved it",
+    "record-provenance": "the devices, versions and commits behind a run's SAEs",
     "figure1": "encoder-decoder cosines over the sparsity rate",
     "figure2": "core metrics over the sparsity rate",
     "figure3": "reconstruction over the L0 reached",

@@ -3,6 +3,7 @@
 Two sources: `docstrings`, and the datasets of `hub`. Both become files of rows, from which sets and pairs are drawn alike.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -63,7 +64,10 @@ def class_sets(config: Mapping[str, Any]) -> list[ClassSet]:
 
 
 def concept_pairs(config: Mapping[str, Any]) -> list[ConceptPair]:
-    """Raises UserError for a pair of an unknown dataset, or of one without a test split."""
+    """Raises UserError for a pair of an unknown dataset, of one without a test split, or given twice.
+
+    A pair's name says all that tells it from another: two of the same concepts may have unlike attributes.
+    """
     labelled = config["labelled_texts"]
     if labelled["source"] == DOCSTRINGS:
         return [
@@ -74,8 +78,12 @@ def concept_pairs(config: Mapping[str, Any]) -> list[ConceptPair]:
         rows, concepts = _dataset(one["dataset"], labelled, f"pairs[{index}]"), _strings(one["concepts"])
         if len(labelled["hub"]["datasets"][rows]["splits"]) == 1:
             raise UserError(f"config: labelled_texts.hub.pairs[{index}]: {rows!r} has no test split, which SCR needs")
-        name = f"{rows}-{'-'.join(concepts)}"
-        pairs.append(ConceptPair(name, rows, one["concept"], concepts, one["attribute"], _strings(one["attributes"])))
+        attributes = _strings(one["attributes"])
+        name = "-".join(map(_file_name, (rows, one["concept"], *concepts, one["attribute"], *attributes)))
+        if name in (names := [pair.name for pair in pairs]):
+            same = names.index(name)
+            raise UserError(f"config: labelled_texts.hub.pairs[{index}]: is pairs[{same}] once more; give each pair once")
+        pairs.append(ConceptPair(name, rows, one["concept"], concepts, one["attribute"], attributes))
     return pairs
 
 
@@ -115,6 +123,11 @@ def _dataset(name: str, labelled: Mapping[str, Any], key: str) -> str:
 def _require(name: str, known: Mapping[str, Any], key: str) -> None:
     if name not in known:
         raise UserError(f"config: {key}: {name!r} is unknown; the names are: {', '.join(known)}")
+
+
+def _file_name(text: str) -> str:
+    """As a part of a file's name: a column may be called anything."""
+    return re.sub(r"[^A-Za-z0-9._]", "_", text)
 
 
 def _strings(values: list[Any]) -> tuple[str, ...]:

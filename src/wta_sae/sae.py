@@ -22,7 +22,7 @@ from wta_sae.saelens_config import CONFIG_FILE, SAELensConfig, read_saelens_conf
 from wta_sae.selection import above_threshold, top_k, winners_per_sequence
 
 WEIGHTS_FILE = "sae_weights.safetensors"
-THRESHOLDS_FILE, CURVE_FILE = "thresholds.safetensors", "training.csv"
+THRESHOLDS_FILE, CURVE_FILE, PROVENANCE_FILE = "thresholds.safetensors", "training.csv", "provenance.json"
 SAELENS_VERSION = "6.54.12"  # the release whose format this is; SAELens wants to see one of 6.0.0 or later
 NATIVE_RULES = {"topk": "topk", "jumprelu": "threshold", "standard": "relu"}  # by SAELens' architecture
 THRESHOLD_RULES = ("threshold", "described", "per_latent", "matched_threshold", "matched_per_latent")
@@ -105,13 +105,18 @@ def encode_with_each(saes: Mapping[str, SAE], x: Tensor) -> Iterator[tuple[str, 
 
 
 def save_sae(
-    directory: Path, sae: SAE, thresholds: dict[str, Tensor], metadata: dict[str, Any], curve: pd.DataFrame | None = None
+    directory: Path,
+    sae: SAE,
+    thresholds: dict[str, Tensor],
+    metadata: dict[str, Any],
+    curve: pd.DataFrame | None = None,
+    provenance: dict[str, Any] | None = None,
 ) -> None:
     """Writes a directory that `sae_lens.SAE.load_from_disk` loads, and every rule's thresholds beside the weights.
 
     thresholds: inference rule -> scalar or (F). SAELens' format has room for one of them: that of `sae.inference`.
     metadata: what trained the SAE; keys as in SAELens where it has them (model_name, hook_name, ...).
-    curve: the training curve, a row a logged step, where the SAE comes from training.
+    curve: the training curve, a row a logged step, and provenance: see `wta_sae.provenance`, where the SAE comes from training.
     Raises UserError for the rule `released`, since what depends on the batch has no form there, and for weights that are not
     finite.
     """
@@ -146,6 +151,8 @@ def save_sae(
             write_tensors(temporary / THRESHOLDS_FILE, {rule: value.float() for rule, value in thresholds.items()})
         if curve is not None:
             write_text(temporary / CURVE_FILE, curve.to_csv(index=False))
+        if provenance is not None:
+            write_json(temporary / PROVENANCE_FILE, provenance)
 
 
 def read_metadata(directory: Path) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 import json
+import re
 import shlex
 
 from wta_sae.config import check_config, check_folder_writable, check_model_folder
@@ -97,13 +98,18 @@ CONTEXTS = {
 }
 
 
+def one_of(names):
+    """A wildcard's pattern: one of the names and nothing else."""
+    return "|".join(map(re.escape, names)) or "none"
+
+
 wildcard_constraints:
-    sae="|".join(SAES),
-    contexts="|".join(CONTEXTS),
-    cache="|".join(CACHES),
-    dataset="|".join(LABELLED_DATASETS) or "none",
-    class_set="|".join(CLASS_SETS),
-    pair="|".join(CONCEPT_PAIRS),
+    sae=one_of(SAES),
+    contexts=one_of(CONTEXTS),
+    cache=one_of(CACHES),
+    dataset=one_of(LABELLED_DATASETS),
+    class_set=one_of(CLASS_SETS),
+    pair=one_of(CONCEPT_PAIRS),
     collection="metrics|table1|figure2|figure3|table_matched",
 
 

@@ -14,6 +14,21 @@ rule record_config:
         "python -m wta_sae record-config --config {params.config:q} --out {output} > {log} 2>&1"
 
 
+rule record_provenance:
+    input:
+        saes=expand("<run>/sae/{sae}", sae=SAES),
+        code=source_files("record-provenance"),
+    output:
+        "<run>/provenance.json",
+    log:
+        "<run>/logs/record_provenance.log",
+    localrule: True
+    conda:
+        "../../envs/torch.yaml"
+    shell:
+        "python -m wta_sae record-provenance --saes {input.saes} --out {output} > {log} 2>&1"
+
+
 rule figure1:
     input:
         saes=expand("<run>/sae/{sae}", sae=SWEEP_SAES),
@@ -179,6 +194,7 @@ rule numbers:
     input:
         config="<run>/config.json",
         metrics="<run>/metrics.csv",
+        provenance="<run>/provenance.json",
         published="paper/published.yaml",
         code=source_files("numbers"),
     output:
@@ -194,7 +210,7 @@ rule numbers:
         runtime=growing(10),
     shell:
         "python -m wta_sae numbers --config {input.config} --metrics {input.metrics} --published {input.published}"
-        " --out {output} > {log} 2>&1"
+        " --provenance {input.provenance} --out {output} > {log} 2>&1"
 
 
 rule paper:

@@ -34,11 +34,11 @@ MEDIAN_COSINE = "encoder_decoder_cosine_sim_median"
 Macros = dict[str, str]
 
 
-def numbers_tex(config: dict[str, Any], metrics: pd.DataFrame, published: dict[str, Any]) -> str:
+def numbers_tex(config: dict[str, Any], metrics: pd.DataFrame, published: dict[str, Any], provenance: dict[str, Any]) -> str:
     r"""The text of numbers.tex: one \newcommand a line.
 
-    config: the run's configuration, as the workflow validated it; metrics: `read_metrics`; published: `read_published`.
-    Raises UserError naming a config key that is missing.
+    config: the run's configuration, as the workflow validated it; metrics: `read_metrics`; published: `read_published`;
+    provenance: of `record-provenance`. Raises UserError naming a config key that is missing.
     """
     run = run_of(config, metrics, published)
     table_rate, k = run.scale.table_rate, run.scale.k
@@ -51,6 +51,7 @@ def numbers_tex(config: dict[str, Any], metrics: pd.DataFrame, published: dict[s
         | comparison_macros(metrics, table_rate, k)
         | divergence_macros(run)
         | published_macros(published)
+        | provenance_macros(provenance)
     )
     lines = ["% Generated: an edit here is lost at the next build."]
     lines += [rf"\newcommand{{\{name}}}{{{text}}}" for name, text in macros.items()]
@@ -281,6 +282,23 @@ def published_macros(published: dict[str, Any]) -> Macros:
     return macros
 
 
-def write_numbers(path: Path, config: dict[str, Any], metrics: pd.DataFrame, published: dict[str, Any]) -> None:
+def provenance_macros(provenance: dict[str, Any]) -> Macros:
+    """What the SAEs were computed on and by, as phrases: `wta_sae.provenance.joint_provenance`."""
+    commits = [rf"commit \texttt{{{commit[:12]}}}" for commit in provenance["commit"] if commit is not None]
+    code = listing(commits) if commits else "code of no recorded commit"
+    threads = listing([count(number) for number in provenance["threads"]])
+    versions = [f"{name} {listing(found)}" for name, found in provenance["versions"].items()]
+    return {
+        "TrainingDevices": listing([escape(name) for name in provenance["device"]]),
+        "TrainingPrecisions": listing(provenance["product_precision"]),
+        "TrainingThreads": f"{threads} thread" + ("" if provenance["threads"] == [1] else "s"),
+        "TrainingCode": code + (" with changes that are not in it" if True in provenance["modified"] else ""),
+        "TrainingVersions": listing([escape(text) for text in versions]),
+    }
+
+
+def write_numbers(
+    path: Path, config: dict[str, Any], metrics: pd.DataFrame, published: dict[str, Any], provenance: dict[str, Any]
+) -> None:
     """`numbers_tex` into a file."""
-    write_text(path, numbers_tex(config, metrics, published))
+    write_text(path, numbers_tex(config, metrics, published, provenance))

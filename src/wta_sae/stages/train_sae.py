@@ -15,6 +15,7 @@ from wta_sae.files import file_sha256
 from wta_sae.options import add_options, add_threads, read_options
 from wta_sae.prefetch import on_device
 from wta_sae.progress import progress
+from wta_sae.provenance import provenance
 from wta_sae.sae import save_sae
 from wta_sae.training import CURVE_COLUMNS, GATES, Run, Trainer, TrainingOptions, train
 from wta_sae.variants import VARIANTS, l0_budget, variant_named
@@ -105,7 +106,8 @@ def run(arguments: Namespace) -> None:
     for job in jobs:
         sae, thresholds = job.run.trainer.trained(norm_factor, tuple(job.arguments.rates))
         metadata = _metadata(job.arguments, options, cache.manifest, steps)
-        save_sae(job.arguments.out, sae, thresholds, metadata, curve=pd.DataFrame(job.run.curve, columns=CURVE_COLUMNS))
+        curve = pd.DataFrame(job.run.curve, columns=CURVE_COLUMNS)
+        save_sae(job.arguments.out, sae, thresholds, metadata, curve, provenance(device))
     for job in jobs:  # only now: a job killed before its last SAE was saved makes all of them again
         job.checkpoints.clear()
 

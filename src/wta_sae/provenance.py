@@ -1,0 +1,75 @@
+"""On what and by which code numbers were computed: what may change their last digits, and what made them.
+
+It stands in files of its own, so that equal results are equal bytes whatever machine they are from.
+"""
+
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from wta_sae.devices import product_dtype
+from wta_sae.errors import UserError
+from wta_sae.files import read_json
+from wta_sae.sae import PROVENANCE_FILE
+
+ROOT = Path(__file__).parents[2]
+LIBRARIES = ("torch", "transformers", "datasets", "safetensors", "numpy", "pandas", "scikit-learn")
+
+
+def provenance(device: torch.device) -> dict[str, Any]:
+    """Device, the precision of matrix products in training, threads, versions, and the commit of the code.
+
+    commit: None where the code is in no git repository; modified: whether files differed from it, None likewise.
+    """
+    return {
+        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor(),
+        "product_precision": str(product_dtype(torch.empty(0, device=device))).removeprefix("torch."),
+        "threads": torch.get_num_threads(),
+        "system": platform.platform(),
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        **git_state(ROOT),
+    }
+
+
+def git_state(root: Path) -> dict[str, Any]:
+    """The commit that is checked out in a folder, and whether its files differ from it."""
+    top = _git(root, "rev-parse", "--show-toplevel")
+    if top is None or Path(top).resolve() != root.resolve():  # a copy of the files, perhaps inside another repository
+        return {"commit": None, "modified": None}
+    return {"commit": _git(root, "rev-parse", "HEAD"), "modified": bool(_git(root, "status", "--porcelain"))}
+
+
+def joint_provenance(saes: Sequence[Path]) -> dict[str, Any]:
+    """Of each entry all the values that these SAEs' files have; versions by library. Raises UserError for a missing file."""
+    found = [read_json(Path(sae) / PROVENANCE_FILE) for sae in saes]
+    if not found:
+        raise UserError("--saes: none given; name the SAEs of the run")
+    versions = _distinct([one.pop("versions") for one in found])
+    return {**_distinct(found), "versions": versions}
+
+
+def _distinct(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return {key: list(dict.fromkeys(record.get(key) for record in records)) for key in records[0]}
+
+
+def _git(root: Path, *words: str) -> str | None:
+    try:
+        process = subprocess.run(["git", "-C", root, *words], capture_output=True, text=True, check=True, timeout=60)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return process.stdout.strip()
+
+
+def _processor() -> str:
+    """Linux knows its name; elsewhere the architecture has to do."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

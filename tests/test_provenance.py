@@ -1,0 +1,49 @@
+"""What is recorded beside an SAE of where it is from."""
+
+import subprocess
+
+import pytest
+import torch
+
+from wta_sae.errors import UserError
+from wta_sae.files import write_json
+from wta_sae.provenance import git_state, joint_provenance, provenance
+
+
+def git(folder, *words):
+    subprocess.run(["git", "-C", folder, "-c", "user.name=x", "-c", "user.email=x@y", *words], check=True, capture_output=True)
+
+
+def test_a_commit_is_named_and_whether_files_differ_from_it(tmp_path):
+    assert git_state(tmp_path) == {"commit": None, "modified": None}
+    git(tmp_path, "init")
+    (tmp_path / "file").write_text("1")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-m", "first")
+    clean = git_state(tmp_path)
+    assert len(clean["commit"]) == 40 and clean["modified"] is False
+    (tmp_path / "file").write_text("2")
+    assert git_state(tmp_path) == clean | {"modified": True}
+    (tmp_path / "copy").mkdir()  # of the files alone, inside another repository
+    assert git_state(tmp_path / "copy") == {"commit": None, "modified": None}
+
+
+def test_what_a_job_runs_on():
+    found = provenance(torch.device("cpu"))
+    assert found["device"] and found["threads"] == torch.get_num_threads()
+    assert found["product_precision"] == "float32"
+    assert found["versions"]["torch"] == torch.__version__
+
+
+def test_a_run_names_every_value_that_its_saes_have(tmp_path):
+    for number, (device, torch_version) in enumerate((("CPU", "1"), ("GPU", "1"), ("CPU", "2"))):
+        record = {"device": device, "threads": 1, "commit": None, "versions": {"torch": torch_version, "numpy": "3"}}
+        write_json(tmp_path / str(number) / "provenance.json", record)
+    assert joint_provenance([tmp_path / str(number) for number in range(3)]) == {
+        "device": ["CPU", "GPU"],
+        "threads": [1],
+        "commit": [None],
+        "versions": {"torch": ["1", "2"], "numpy": ["3"]},
+    }
+    with pytest.raises(UserError, match=r"3/provenance.json: no such file"):
+        joint_provenance([tmp_path / "3"])
