@@ -37,11 +37,14 @@ def provenance(device: torch.device) -> dict[str, Any]:
 
 
 def git_state(root: Path) -> dict[str, Any]:
-    """The commit that is checked out in a folder, and whether its files differ from it."""
+    """The commit that is checked out in a folder, and whether files of it are changed; None and None without a repository."""
     top = _git(root, "rev-parse", "--show-toplevel")
     if top is None or Path(top).resolve() != root.resolve():  # a copy of the files, perhaps inside another repository
         return {"commit": None, "modified": None}
-    return {"commit": _git(root, "rev-parse", "HEAD"), "modified": bool(_git(root, "status", "--porcelain"))}
+    return {
+        "commit": _git(root, "rev-parse", "HEAD"),
+        "modified": bool(_git(root, "status", "--porcelain", "--untracked-files=no")),
+    }
 
 
 def joint_provenance(saes: Sequence[Path]) -> dict[str, Any]:

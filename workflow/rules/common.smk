@@ -55,7 +55,6 @@ if config["text"]["source"] == "files":
     TEXT_FILES = [str(path) for path in checked(matching_files, config["text"]["files"]["paths"])]
 if config["language_model"]["source"] == "path":
     checked(check_model_folder, config["language_model"]["path"])
-USES_THE_PAPERS_MODEL = config["language_model"].get("hub", {}).get("name") == "EleutherAI/pythia-410m-deduped"
 
 DOCUMENTS = f"<run>/text/{config['text']['source']}.parquet"
 LANGUAGE_MODEL = config["language_model"]["path"] if config["language_model"]["source"] == "path" else "<run>/lm"

@@ -54,6 +54,7 @@ rule figure1:
 
 rule figure2:
     input:
+        config="<run>/config.json",
         metrics="<run>/figure2.csv",
         published="paper/published.yaml",
         code=source_files("figure2"),
@@ -69,12 +70,9 @@ rule figure2:
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),
-    params:
-        k=config["paper"]["table1_k"],
-        same_model="--same-model" if USES_THE_PAPERS_MODEL else "",
     shell:
-        "python -m wta_sae figure2 --metrics {input.metrics} --published {input.published} --k {params.k}"
-        " {params.same_model} --pdf {output.pdf} --png {output.png} > {log} 2>&1"
+        "python -m wta_sae figure2 --config {input.config} --metrics {input.metrics} --published {input.published}"
+        " --pdf {output.pdf} --png {output.png} > {log} 2>&1"
 
 
 rule figure3:

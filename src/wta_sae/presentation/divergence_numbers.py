@@ -1,17 +1,15 @@
 r"""The measured divergences of the paper's text and code, and the verdicts on its conclusions, as LaTeX macros.
 
-Names: \GateWtaReleasedEvChange is an ablation, a readout and what became of it; \GapOwnCeScore a gap and a metric;
-\ClaimsReleasedStand a reading and a verdict.
+Names: \GapOwnCeScore is a gap and a metric; \ClaimsReleasedStand a reading and a verdict.
 """
 
 from wta_sae.presentation.claims import FAILS, NOISE, STANDS, UNKNOWN, paper_claims, tally
-from wta_sae.presentation.estimates import Estimate, change_word, estimate, sweep
+from wta_sae.presentation.estimates import Estimate, estimate, sweep
 from wta_sae.presentation.gap import gap
 from wta_sae.presentation.latex import count, number, shortest
 from wta_sae.presentation.markdown import to_latex
 from wta_sae.presentation.metrics_table import READOUTS, WTA_READOUTS, weights_value, winners_by_rate
 from wta_sae.presentation.run import Run
-from wta_sae.sweep import ALL_ABLATIONS, RELEASED_CODE
 from wta_sae.variants import winners_per_latent
 
 SCORES = (("explained_variance", "EvCentred"), ("ce_loss_score", "CeScore"))
@@ -25,7 +23,7 @@ VERDICTS = {STANDS: "Stand", FAILS: "Fail", NOISE: "Noise", UNKNOWN: "Unknown"}
 
 def divergence_macros(run: Run) -> dict[str, str]:
     """What section "Divergences, measured", the comparison at equal L0 and the conclusions need."""
-    return readout_macros(run) | ablation_macros(run) | gap_macros(run) | claim_macros(run)
+    return readout_macros(run) | gap_macros(run) | claim_macros(run)
 
 
 def readout_macros(run: Run) -> dict[str, str]:
@@ -53,18 +51,6 @@ def readout_macros(run: Run) -> dict[str, str]:
     return macros
 
 
-def ablation_macros(run: Run) -> dict[str, str]:
-    """What each setting of the released code does to centred explained variance, in numbers and in words."""
-    macros = {}
-    for name in (*RELEASED_CODE, ALL_ABLATIONS):
-        for readout in WTA_READOUTS:
-            before, after = (run.ablated(readout, "explained_variance", ablation) for ablation in (None, name))
-            spread = run.at_rate(readout, "explained_variance", run.scale.table_rate).spread
-            macros[_camel(name) + readout.macro + "EvChange"] = number(None if None in (before, after) else after - before, 3)
-            macros[_camel(name) + readout.macro + "EvWord"] = change_word(before, after, spread)
-    return macros
-
-
 def gap_macros(run: Run) -> dict[str, str]:
     """WTA and the baselines at equal L0, each by its own kind of cut, and what the released readout adds to the gap."""
     macros = {}
@@ -72,7 +58,6 @@ def gap_macros(run: Run) -> dict[str, str]:
         found = gap(run.scale, run.metrics, metric)
         macros[f"GapReleased{part}"] = to_latex(found.released.text(3))
         macros[f"GapOwn{part}"] = to_latex(found.own.text(3))
-        macros[f"ReadoutShare{part}"] = rf"{number(found.readout_percent, 0)}\,\%"
         for name, (variant, rule) in MATCHED_OWN.items():
             macros[f"Matched{name}{part}"] = to_latex(_matched(run, variant, rule, metric).text(3))
     macros["MatchedWtaLZero"] = number(_matched(run, *MATCHED_OWN["Wta"], "l0").mean, 1)
@@ -93,7 +78,3 @@ def claim_macros(run: Run) -> dict[str, str]:
 def _matched(run: Run, variant: str, rule: str, metric: str) -> Estimate:
     budget = {"sparsity_rate": run.scale.matched_rate} if variant == "wta" else {"k": run.scale.k}
     return estimate(run.metrics, variant=variant, inference=rule, metric=metric, **budget)
-
-
-def _camel(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_"))

@@ -3,7 +3,8 @@
 Every function returns a section of Markdown, its title first. What the run decided is a number or stands in bold.
 """
 
-from wta_sae.presentation.estimates import Estimate, Sweep, change_word, estimate, sweep
+from wta_sae.presentation import sentences
+from wta_sae.presentation.estimates import Estimate, Sweep, estimate, sweep
 from wta_sae.presentation.gap import gap
 from wta_sae.presentation.markdown import MISSING, number, rate, rates, table
 from wta_sae.presentation.metrics_table import (
@@ -17,7 +18,6 @@ from wta_sae.presentation.metrics_table import (
 )
 from wta_sae.presentation.run import Run
 from wta_sae.presentation.settings import setting
-from wta_sae.sweep import ALL_ABLATIONS, RELEASED_CODE
 from wta_sae.variants import l0_budget, winners_per_latent
 
 WTA_HEADINGS = [readout.heading for readout in WTA_READOUTS]
@@ -32,8 +32,9 @@ CORE = (("l0", "L0", 1), ("explained_variance", "EV", 3), ("ce_loss_score", "CE 
 
 
 def readout(run: Run) -> str:
-    groups, s = run.groups(), run.scale
+    groups, s = run.records(), run.scale
     activity = s.latents / s.context_length
+    activity_words = sentences.released_activity(run)
     sparsity = table(
         ["rate", "winners a batch", "budget", *(f"L0 {heading}" for heading in WTA_HEADINGS), "F/L times winners a sequence"],
         [
@@ -65,23 +66,22 @@ def readout(run: Run) -> str:
 - *Text* (section 3.1): at inference "the WTA step is removed entirely"; what is above the threshold θ stays.
 - *Code*: θ is ignored. Of the S sequences in a batch, each latent keeps its max(1, ⌊rate · S⌋) largest activations within
   each sequence of L tokens; S is {s.batch_contexts} here.
-- *Effect*: L0 is a constant of the evaluation, F/L for one winner a sequence, whatever rate an SAE was trained for. Measured
-  it is a little less: winners at special tokens are not counted, and a latent that is positive nowhere in a sequence wins
-  nothing. The paper's F/L is {number(setup["latents"] / setup["context_length"], 0)}; its Table 1 has
-  {number(_printed(run, "l0"), 2)}.
+- *Effect*: L0 is set by the evaluation, F/L for one winner a sequence, whatever an SAE was trained for; here
+  it means {activity_words}. {sentences.released_against_formula(run)} The paper's
+  F/L is {number(setup["latents"] / setup["context_length"], 0)}; its Table 1 has {number(_printed(run, "l0"), 2)}.
 
 {sparsity}
 
 {scores}
 
-An SAE is so read out at an activity for which it was not trained, unless its budget happens to be near F/L =
-{number(activity, 1)}; the budget nearest to that is the one of rate {rates(nearest)}. Explained variance is largest at rate
+An SAE is so read out at an activity for which it was not trained, unless its budget happens to be near it; the budget
+nearest to F/L = {number(activity, 1)} is the one of rate {rates(nearest)}. Explained variance is largest at rate
 {rates(best)} as released, and at rate {rates(_best(sweep(run.metrics, "per_latent", "explained_variance")))} per latent,
-where a higher rate is also a larger L0."""
+where a higher rate is also a larger budget."""
 
 
 def alive(run: Run) -> str:
-    rows = [[rates(group), *_cells(run, WTA_READOUTS, "frac_alive", group[0], 4)] for group in run.groups()]
+    rows = [[rates(group), *_cells(run, WTA_READOUTS, "frac_alive", group[0], 4)] for group in run.records()]
     batch_topk, topk = _cells(run, BASELINE_READOUTS, "frac_alive", run.scale.table_rate, 4)
     return f"""Fraction alive
 
@@ -135,16 +135,16 @@ BatchTopK is read out by its θ, TopK by its k largest."""
 
 
 def ablations(run: Run) -> str:
-    names, table_rate = [*RELEASED_CODE, ALL_ABLATIONS], run.scale.table_rate
+    names, table_rate = sentences.ablations(run), run.scale.table_rate
     columns = [(metric, digits, readout) for metric, _, digits in CORE for readout in WTA_READOUTS]
     rows = [
         [label, *(number(run.ablated(readout, metric, name), digits) for metric, digits, readout in columns)]
-        for label, name in [("as this run trains it", None), *((f"`{name}`", name) for name in names)]
+        for label, name in [("as this run trains it", None), *((sentences.ablation_title(run, name), name) for name in names)]
     ]
     spreads = [number(run.at_rate(readout, metric, table_rate).spread, digits) for metric, digits, readout in columns]
     rows.append(["spread over seeds", *spreads])
     changes = [
-        f"- `{name}`: {', '.join(f'{readout.heading} {_change(run, readout, name)}' for readout in WTA_READOUTS)}."
+        f"- {sentences.ablation_title(run, name)}: {', '.join(_change(run, readout, name) for readout in WTA_READOUTS)}."
         for name in names
     ]
     wta, contexts = setting(run.config, "saes.wta"), setting(run.config, "activations")
@@ -173,12 +173,20 @@ def ablations(run: Run) -> str:
         ],
     )
     heads = [f"{short} {heading}" for _, short, _ in CORE for heading in WTA_HEADINGS]
+    if not names:
+        return f"""Gate, encoder bias, contexts
+
+{parts}
+
+This run trains no SAE again to measure what each of these does."""
+    alone = sentences.listed([sentences.ablation_title(run, name) for name in run.config["ablations"]])
+    together = f", each alone, and with {sentences.ablation_title(run, names[-1])}" if len(names) > 1 else ""
     return f"""Gate, encoder bias, contexts
 
 {parts}
 
-Table 1's WTA SAE (rate {rate(table_rate)}, seed {run.scale.seeds[0]}) is trained again with each of these as the released
-code has it, and with all of them. All are evaluated on the same contexts.
+Table 1's WTA SAE (rate {rate(table_rate)}, seed {run.scale.seeds[0]}) is trained again with {alone} as the released code
+has it{together}. All are evaluated on the same contexts.
 
 {table(["trained", *heads], rows)}
 
@@ -241,12 +249,14 @@ def equal_l0(run: Run) -> str:
     gaps = []
     for metric, label in SCORES:
         found = gap(run.scale, run.metrics, metric)
-        gaps.append([label, found.released.text(3), found.own.text(3), f"{number(found.readout_percent, 0)} %"])
+        part = MISSING if found.readout_percent is None else f"{number(found.readout_percent, 0)} %"
+        gaps.append([label, found.released.text(3), found.own.text(3), part])
     released = run.at_rate(WTA_READOUTS[1], "l0", run.scale.matched_rate).text(1)
     return f"""WTA and the baselines at equal L0
 
-All are trained at a budget of {run.scale.k} (WTA at rate {rate(run.scale.matched_rate)}), and read out by cuts that other
-held-out text calibrated to L0 = {run.scale.k}: the k largest of a token, one cut for all latents, or each latent's own
+All are trained at a budget of {run.scale.k} (WTA at rate {rate(run.scale.matched_rate)}:
+{number(run.budget(run.scale.matched_rate), 1)}), and read out by cuts that other held-out text calibrated to L0 =
+{run.scale.k}: the k largest of a token, one cut for all latents, or each latent's own
 trained threshold times one factor.
 
 {table(["trained", "read out by", *(short for _, short, _ in CORE)], rows)}
@@ -279,7 +289,5 @@ def _printed(run: Run, metric: str) -> float:
 
 
 def _change(run: Run, readout: Readout, name: str) -> str:
-    """What an ablation does to explained variance, and whether it counts."""
-    before, after = (run.ablated(readout, "explained_variance", ablation) for ablation in (None, name))
-    word = change_word(before, after, run.at_rate(readout, "explained_variance", run.scale.table_rate).spread)
-    return f"{number(None if None in (before, after) else after - before, 3)} (**{word}**)"
+    value, word = sentences.change(run, readout, name)
+    return f"{readout.heading} {value} (**{word}**)"

@@ -6,6 +6,7 @@ p is below 0.03).
 
 import math
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -58,12 +59,17 @@ def readout_estimate(metrics: pd.DataFrame, readout: Readout, metric: str, rate:
 
 
 def sweep(metrics: pd.DataFrame, inference: str | None, metric: str) -> Sweep:
-    """WTA's `metric` read out by `inference`; an SAE without it is left out. Rates that share an SAE are one point."""
-    found = [
-        (tuple(group), estimate(metrics, variant="wta", inference=inference, metric=metric, sparsity_rate=group[0]))
-        for group in runs_of_shared_saes(winners_by_rate(metrics))
-    ]
-    found = [(group, point) for group, point in found if point.mean is not None]
+    """WTA's `metric` read out by `inference`; an SAE without it is left out.
+
+    Rates that share an SAE are one point, unless the rule tells them apart, as `released` may.
+    """
+
+    def at(nominal: float) -> Estimate:
+        return estimate(metrics, variant="wta", inference=inference, metric=metric, sparsity_rate=nominal)
+
+    groups = runs_of_shared_saes(winners_by_rate(metrics))
+    points = [(tuple(same), point) for group in groups for point, same in groupby(group, key=at)]
+    found = [(group, point) for group, point in points if point.mean is not None]
     spreads = [point.spread for _, point in found if point.spread is not None]
     return Sweep(
         rates=tuple(group for group, _ in found),

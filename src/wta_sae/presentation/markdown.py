@@ -10,6 +10,16 @@ from wta_sae.presentation import latex
 MISSING = "—"
 MINUS = "\N{MINUS SIGN}"
 
+SIGNS = {
+    "±": r"\ensuremath{\pm}",
+    MINUS: r"\textminus{}",
+    MISSING: latex.MISSING,
+    r"θ\_j": r"\ensuremath{\theta_j}",
+    "θ": r"\ensuremath{\theta}",
+    "L0": r"\ensuremath{L_0}",
+}
+"""Of plain text, each with its LaTeX."""
+
 
 def number(value: float | None, digits: int) -> str:
     """A decimal number: an em dash for None and NaN, a real minus sign, no decimals from 1,000 up."""
@@ -60,8 +70,10 @@ def _filled(block: str, width: int) -> str:
 
 
 def to_latex(text: str) -> str:
-    """Plain text that this module made, as LaTeX: signs, and rates as powers of ten."""
+    """Plain text of the presentation as LaTeX: signs, names in backticks, and rates as powers of ten."""
     text = latex.escape(text)
-    for sign, command in (("±", r"\ensuremath{\pm}"), (MINUS, r"\textminus{}"), (MISSING, latex.MISSING)):
+    for sign, command in SIGNS.items():
         text = text.replace(sign, command)
+    text = re.sub(r"`([^`]*)`", r"\\texttt{\1}", text)
+    text = re.sub(r"(\d) \\%", r"\1\\,\\%", text)
     return re.sub(r"\d+(\.\d+)?e-\d+", lambda found: latex.rate(float(found[0])), text)

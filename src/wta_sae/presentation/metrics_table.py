@@ -131,6 +131,11 @@ def by_seed(
     return chosen.set_index("seed")["value"]
 
 
+def undefined(metrics: pd.DataFrame, metric: str) -> bool:
+    """Whether some SAE of the run has no number for the metric because it is undefined for it: a row without a value."""
+    return bool(metrics.loc[metrics["metric"] == metric, "value"].isna().any())
+
+
 def value(metrics: pd.DataFrame, **selection: Any) -> float | None:
     """The mean over seeds of what `by_seed` selects; None where the run did not measure it."""
     found = by_seed(metrics, **selection)

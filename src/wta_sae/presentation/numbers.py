@@ -13,15 +13,16 @@ import pandas as pd
 
 from wta_sae.files import write_text
 from wta_sae.labelled_sets import class_sets, concept_pairs
+from wta_sae.presentation import sentences
 from wta_sae.presentation.divergence_numbers import divergence_macros
 from wta_sae.presentation.latex import MISSING, count, escape, listing, number, rate, shortest
+from wta_sae.presentation.markdown import to_latex
 from wta_sae.presentation.metrics_table import (
     BASELINE_READOUTS,
     READOUTS,
     WTA_READOUTS,
     readout_value,
     weights_value,
-    winners_by_rate,
     wta_rates,
 )
 from wta_sae.presentation.run import Run, run_of
@@ -44,6 +45,7 @@ def numbers_tex(config: dict[str, Any], metrics: pd.DataFrame, published: dict[s
     table_rate, k = run.scale.table_rate, run.scale.k
     macros = (
         run_macros(config, run.scale)
+        | sentence_macros(run)
         | training_phrases(config)
         | sweep_macros(run)
         | table_macros(metrics, published, table_rate, k)
@@ -62,12 +64,8 @@ def run_macros(config: dict[str, Any], scale: Scale) -> Macros:
     """Sizes and settings of the run (the paper's section 5.1), and phrases that say on what text and model it ran."""
     get = lambda key: setting(config, key)  # noqa: E731
     steps = int(get("activations.tokens")) * int(get("training.epochs")) // scale.batch_tokens
-    winners = winners_per_latent(scale.table_rate, scale.batch_contexts)
     return {
         "RunName": escape(get("run")),
-        "Seeds": listing([str(seed) for seed in scale.seeds]),
-        "SeedCount": count(len(scale.seeds)),
-        "FirstSeed": str(scale.seeds[0]),
         "TextDescription": text_description(config),
         "ModelDescription": model_description(config),
         "ContextLength": count(scale.context_length),
@@ -89,10 +87,32 @@ def run_macros(config: dict[str, Any], scale: Scale) -> Macros:
         "CalibrationContexts": count(get("text.calibration_contexts")),
         "EvaluationSequences": count(scale.batch_contexts),
         "EvaluationTexts": count(get("evaluation.batch_texts")),
-        "ReleasedLZero": shortest(winners * scale.latents / scale.context_length, 1),
+        "ReleasedLZero": shortest(scale.latents / scale.context_length, 1),
         "ClassCount": count(sum(len(one.classes) for one in class_sets(config))),
         "PairCount": count(len(concept_pairs(config))),
     }
+
+
+def sentence_macros(run: Run) -> Macros:
+    """What of the prose depends on more than a number (`wta_sae.presentation.sentences`)."""
+    questions = sentences.open_questions(run)
+    left_open = f"This run leaves open: {' '.join(questions)}" if questions else "Nothing of this waits for another scale."
+    plain = {
+        "ScaleComparison": sentences.comparison(run),
+        "WithSeeds": sentences.with_seeds(run),
+        "SeedsSentence": sentences.seeds(run),
+        "SpreadOfLabelled": sentences.spread_of_labelled(run),
+        "SharedRatesSentence": sentences.shared_rates(run),
+        "ReleasedActivity": sentences.released_activity(run),
+        "LabelledTexts": sentences.labelled_texts(run),
+        "AblationsMeasured": sentences.measured_ablations(run),
+        "ReadoutsPartOfTheGap": sentences.readouts_part(run, "explained_variance", "the gap"),
+        "ReadoutsPartOfTheFirst": sentences.readouts_part(run, "explained_variance", "the first gap"),
+        "ReadoutsPartOfTheSecond": sentences.readouts_part(run, "ce_loss_score", "the second"),
+        "RestOfTheGap": sentences.rest_of_the_gap(run, "explained_variance"),
+        "LeftOpen": left_open,
+    }
+    return {name: to_latex(text) for name, text in plain.items()}
 
 
 def training_phrases(config: dict[str, Any]) -> Macros:
@@ -143,20 +163,17 @@ def model_description(config: dict[str, Any]) -> str:
 
 
 def sweep_macros(run: Run) -> Macros:
-    """WTA's rates, which of them share a trained SAE, and what Table 1's rate gives."""
-    rates, winners = wta_rates(run.metrics), winners_by_rate(run.metrics)
+    """WTA's rates, of how many SAEs they are, and what Table 1's and the matched rate give."""
+    rates = wta_rates(run.metrics)
     medians = [weights_value(run.metrics, WTA_READOUTS[0], MEDIAN_COSINE, value, run.scale.k) for value in rates]
-    lowest = next((group for group in run.groups() if len(group) > 1), [])
     return {
         "Rates": listing([rate(value) for value in rates]),
         "RateCount": count(len(rates)),
         "WtaSaeCount": count(len(run.groups())),
         "LowestRate": rate(rates[0]),
         "HighestRate": rate(rates[-1]),
-        "SharedRates": listing([rate(value) for value in lowest]),
-        "SharedRateCount": count(len(lowest)),
-        "SharedWinners": count(winners[lowest[0]]) if lowest else MISSING,
         "MatchedRate": rate(run.scale.matched_rate),
+        "MatchedBudget": shortest(run.budget(run.scale.matched_rate), 1),
         "TableRate": rate(run.scale.table_rate),
         "TableWinners": count(run.winners(run.scale.table_rate)),
         "TableBudget": shortest(run.budget(run.scale.table_rate), 1),

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from wta_sae.files import write_text
-from wta_sae.presentation import divergences
+from wta_sae.presentation import divergences, sentences
 from wta_sae.presentation.claims import FAILS, NOISE, READINGS, STANDS, UNKNOWN, Claim, paper_claims, tally
 from wta_sae.presentation.claims_table import markdown_claims
 from wta_sae.presentation.gap import gap
@@ -38,7 +38,7 @@ def reproduction_report(config: dict[str, Any], metrics: pd.DataFrame, published
     """
     run = run_of(config, metrics, published)
     decided = paper_claims(run.scale, metrics, published)
-    sections = [section(run) for section in MEASURED] + [followed(run), conclusions(run, decided), full_scale(run)]
+    sections = [section(run) for section in MEASURED] + [followed(run), conclusions(run, decided), left_open(run)]
     numbered = [f"## {i}. {section}" for i, section in enumerate(sections, start=1)]
     return wrapped("\n\n".join([introduction(run), summary(run, decided), *numbered])) + "\n"
 
@@ -55,7 +55,7 @@ def introduction(run: Run) -> str:
         [
             [
                 f"run `{setting(run.config, 'run')}`",
-                *_counts(own.latents, own.batch_tokens, own.context_length, own.k, _training_tokens(run)),
+                *_counts(own.latents, own.batch_tokens, own.context_length, own.k, sentences.training_tokens(run)),
             ],
             ["the paper", *_counts(*(paper[key] for key in ("latents", "batch_tokens", "context_length", "k", "tokens")))],
         ],
@@ -64,9 +64,7 @@ def introduction(run: Run) -> str:
 
 The paper's text and its released code differ. Each section says what the one says, what the other does, and what that does to
 the numbers here. `python -m wta_sae reproduction` writes the document: every number, and every word in **bold**, is computed
-from one run. A spread after ± is the standard deviation over the seeds {", ".join(map(str, own.seeds))}; a value without it
-is of one seed. All SAEs are evaluated on the same texts, so that the spread is the training's and not that of drawing texts.
-A difference counts where it is more than twice its standard deviation over seeds. EV is explained variance, the centred one
+from one run. {sentences.seeds(run)} A value without a spread is of one seed. EV is explained variance, the centred one
 unless a table says otherwise; CE score is SAEBench's CE loss score. Described, released and per latent are three readouts of
 one trained WTA SAE: by one threshold θ, by the winners of each sequence, by a threshold θ_j a latent.
 
@@ -78,8 +76,12 @@ def summary(run: Run, decided: list[Claim]) -> str:
     for name, reading in READINGS.items():
         verdicts = tally(decided, name)
         rows.append([reading.label, *(number(verdicts[verdict], 0) for verdict in (STANDS, FAILS, NOISE, UNKNOWN))])
-    shares = [
-        f"{number(gap(run.scale, run.metrics, metric).readout_percent, 0)} % in {label}" for metric, label in divergences.SCORES
+    percents = {label: gap(run.scale, run.metrics, metric).readout_percent for metric, label in divergences.SCORES}
+    parts = [
+        f"how much the released readout makes in {label} cannot be told"
+        if percent is None
+        else f"the released readout makes {number(percent, 0)} % in {label}"
+        for label, percent in percents.items()
     ]
     return f"""## In short
 
@@ -87,8 +89,8 @@ How many of the paper's conclusions stand, by how the SAEs are read out (section
 
 {table(["read out", STANDS, FAILS, NOISE, UNKNOWN], rows)}
 
-Of WTA's gap to BatchTopK at the matched rate, the released readout makes {" and ".join(shares)} (section {len(MEASURED)});
-the rest is left when WTA is read out by a cut a latent at equal L0, and belongs to the training."""
+Of WTA's gap to BatchTopK at the matched rate, {", ".join(parts)} (section {len(MEASURED)}); what is left when WTA is
+read out by a cut a latent at equal L0 belongs to the training."""
 
 
 def followed(run: Run) -> str:
@@ -103,7 +105,8 @@ def followed(run: Run) -> str:
             "stream",
             MISSING,
             "the rates of one job saw consecutive, different slices",
-            "every SAE of a seed sees the same tokens in the same order",
+            "every SAE of a seed sees the same tokens in the same order"
+            + (", but for those of the ablation `packing`" if "packing" in run.config["ablations"] else ""),
         ],
         ["input of the encoder", "x", "x - b_dec", "x - b_dec"],
         [
@@ -124,6 +127,7 @@ def followed(run: Run) -> str:
             "the full probe's epoch is chosen on the test set",
             "the same; beside it `sae_test_accuracy_validated`, chosen on training data",
         ],
+        ["labelled texts", "SAEBench's datasets", "SAEBench's datasets", sentences.labelled_texts(run)],
         ["WTA's explained variance", *_two_minds(run), "both are marked in Figure 2"],
     ]
     return f"""Followed or mended, and not measured here
@@ -143,27 +147,17 @@ does not say.
 {markdown_claims(decided)}"""
 
 
-def full_scale(run: Run) -> str:
-    setup = run.published["setup"]
-    return f"""What only the full-scale run can tell
+def left_open(run: Run) -> str:
+    questions = sentences.open_questions(run)
+    if not questions:
+        return """What this run leaves open
 
-- The size of every gap on {setup["model"]}, layer {setup["layer"]}, with {number(setup["latents"], 0)} latents: the verdicts
-  above are for this run's model and schedule.
-- Whether latents die in a long training. In the paper's code a latent is dead after {number(setup["dead_after_tokens"], 0)}
-  tokens without firing; here all of training is {number(_training_tokens(run), 0)} tokens.
-- What the unscaled encoder bias costs there: it depends on the model's norm factor, {number(setup["scale"], 1)} in the
-  authors' log.
-- Whether θ and θ_j, moving averages, settle closer to the budgets over {number(setup["steps"], 0)} steps.
-- Sparse probing, SCR and TPP on SAEBench's datasets; here they are on labelled texts of this run's own.
-- How much of the published differences is noise between seeds: the paper has one seed."""
+It has the paper's model, layer, sizes and labelled texts, and several seeds: nothing of the above waits for another scale."""
+    return "What this run cannot tell of the paper's\n\n" + "\n".join(f"- {question}" for question in questions)
 
 
 def _counts(*values: int) -> list[str]:
     return [number(count, 0) for count in values]
-
-
-def _training_tokens(run: Run) -> int:
-    return int(setting(run.config, "activations.tokens")) * int(setting(run.config, "training.epochs"))
 
 
 def _two_minds(run: Run) -> list[str]:

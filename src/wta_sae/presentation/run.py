@@ -1,12 +1,14 @@
 """A run as the sections of the report see it."""
 
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import pandas as pd
 
 from wta_sae.presentation.estimates import Estimate, readout_estimate
 from wta_sae.presentation.metrics_table import (
+    WTA_RELEASED,
     Readout,
     runs_of_shared_saes,
     value,
@@ -38,6 +40,17 @@ class Run:
     def groups(self) -> list[list[float]]:
         """The nominal rates in rising order, those that share one trained SAE together."""
         return list(runs_of_shared_saes(winners_by_rate(self.metrics)))
+
+    def records(self) -> list[list[float]]:
+        """The nominal rates in rising order, those together whose SAE has the same values under every inference rule.
+
+        The rule `released` may tell rates apart that share an SAE.
+        """
+        released = self.metrics[(self.metrics["variant"] == "wta") & (self.metrics["inference"] == WTA_RELEASED.inference)]
+        of_rate = {
+            nominal: tuple(rows.sort_values(["sae", "metric"])["value"]) for nominal, rows in released.groupby("sparsity_rate")
+        }
+        return [list(same) for group in self.groups() for _, same in groupby(group, key=of_rate.get)]
 
     def winners(self, nominal: float) -> int:
         return winners_per_latent(nominal, self.scale.batch_tokens)

@@ -39,6 +39,14 @@ def scale_of(config: dict[str, Any]) -> Scale:
     )
 
 
+def papers_model(config: dict[str, Any], published: dict[str, Any]) -> bool:
+    """Whether a run reads the paper's language model after the paper's block: what is in units of activations compares then."""
+    setup, source = published["setup"], setting(config, "language_model.source")
+    if source != "hub" or setting(config, "language_model.layer") != setup["layer"]:
+        return False
+    return setting(config, "language_model.hub.name").rsplit("/", 1)[-1] == setup["model"]
+
+
 def setting(config: dict[str, Any], key: str) -> Any:
     """The config's value at a dotted key. Raises UserError naming the key where it is missing."""
     value = config

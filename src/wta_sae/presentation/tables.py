@@ -8,17 +8,19 @@ import pandas as pd
 from wta_sae.files import write_text
 from wta_sae.presentation.cells import BEST, arrow, over_seeds, row_cells
 from wta_sae.presentation.estimates import readout_estimate
-from wta_sae.presentation.latex import MISSING, count, escape, number, rate, table_environment
+from wta_sae.presentation.latex import MISSING, count, escape, listing, number, rate, table_environment
 from wta_sae.presentation.metrics_table import (
     BASELINE_READOUTS,
     MATCHED_READOUTS,
     READOUTS,
     WTA_READOUTS,
     readout_value,
+    undefined,
     weights_value,
     winners_by_rate,
 )
 
+UNDEFINED_SCR = "the probe that was to be biased follows attribute and concept alike, so that there is nothing to remove"
 APPROXIMATE = r"\ensuremath{\approx}"
 RULE_WORDS = {
     "matched_topk": "the $k$ largest of each token",
@@ -71,6 +73,7 @@ def table1(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float, 
         r"$L_0$ as ideal, but it is a budget that the rule sets and not a result, so none is marked; "
         "values at different $L_0$ are not at equal cost. "
         f"Cross-entropy without an SAE: {number(clean, 2)}."
+        f"{_undefined_rows(metrics, published)}"
     )
     return table_environment(
         caption=caption,
@@ -83,6 +86,13 @@ def table1(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float, 
         ],
         body=body,
     )
+
+
+def _undefined_rows(metrics: pd.DataFrame, published: dict[str, Any]) -> str:
+    """Why a row has dashes, where it is not that it was not measured."""
+    rows = [row for row in published["rows"] if undefined(metrics, row["metric"])]
+    reasons = [f"{row['label']} where {UNDEFINED_SCR if row['metric'].startswith('scr') else 'it is 0/0'}" for row in rows]
+    return f" Undefined, and so a dash or left out of a mean: {listing(reasons)}." if reasons else ""
 
 
 def table_matched(metrics: pd.DataFrame, matched_rate: float, k: int) -> str:

@@ -1,0 +1,183 @@
+"""Sentences about a run are true of it: the demo's, each preset's, and a run's on one's own text and model."""
+
+import copy
+
+import pandas as pd
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from synthetic_metrics import CONFIG, METRICS, PUBLISHED, ROOT, synthetic, wta_rows
+from wta_sae.presentation import divergences, numbers, reproduction, sentences
+from wta_sae.presentation.metrics_table import undefined
+from wta_sae.presentation.run import run_of
+from wta_sae.presentation.settings import papers_model
+from wta_sae.presentation.tables import table1
+
+OWN = {
+    "run": "mine",
+    "text": {"source": "files", "files": {"paths": ["x.txt"]}},
+    "language_model": {"source": "path", "path": "/of/mine/gpt", "layer": 3},
+}
+
+
+def config_of(*layers):
+    """config.yaml with presets, by name, and other settings laid over it, as Snakemake does."""
+    config = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    for layer in layers:
+        if isinstance(layer, str):
+            layer = yaml.safe_load((ROOT / f"workflow/presets/{layer}.yaml").read_text(encoding="utf-8"))
+        update_config(config, copy.deepcopy(layer))
+    return config
+
+
+def run(*layers, metrics=METRICS):
+    return run_of(config_of(*layers), metrics, PUBLISHED)
+
+
+def rendered(*layers, metrics=METRICS):
+    """The sentences of the paper and of the report that are about the run, each on one line."""
+    mine = run(*layers, metrics=metrics)
+    macros = numbers.run_macros(mine.config, mine.scale) | numbers.training_phrases(mine.config) | numbers.sentence_macros(mine)
+    paper = [rf"\newcommand{{\{name}}}{{{text}}}" for name, text in macros.items()]
+    sections = (
+        reproduction.introduction,
+        divergences.readout,
+        divergences.ablations,
+        reproduction.followed,
+        reproduction.left_open,
+    )
+    report = [f"## {section(mine)}" for section in sections]
+    return " ".join(paper), " ".join(" ".join(report).split())
+
+
+def test_the_demo():
+    paper, report = rendered()
+    for text in (paper, report):
+        assert "not on SAEBench's datasets" in text
+        assert "one winner a sequence at every rate" in text
+    assert r"With \texttt{gate}, \texttt{encoder\_bias} and \texttt{packing} together: " in paper
+    assert "each alone, and with `gate`, `encoder_bias` and `packing` together" in report
+    assert "in their pattern, not in their digits" in paper
+    assert r"\newcommand{\WithSeeds}{with 3 seeds}" in paper
+    assert r"the readout makes 87\,\% of the gap" in paper
+    assert "here all of training is 2,000,000 tokens" in report
+    assert "The 11 nominal rates are 6 SAEs." in paper
+
+
+def test_the_papers_own_scale_leaves_nothing_open():
+    paper, report = rendered("pythia-410m")
+    assert "may be compared in their digits" in paper
+    assert "labelled sets of SAEBench's datasets, " in paper and "labelled sets of SAEBench's datasets, " in report
+    assert r"With \texttt{gate} and \texttt{encoder\_bias} together: " in paper
+    assert "start with it; this run does not measure it." in paper  # the packing
+    assert "`packing`" not in report.split("Table 1's WTA SAE")[1].split("## ")[0]
+    assert "What this run leaves open" in report and "cannot tell" not in report.split("## ")[-1]
+    assert "Nothing of this waits for another scale." in paper
+
+
+@pytest.mark.parametrize(
+    "over",
+    [{"language_model": {"layer": 5}}, {"language_model": {"source": "path", "path": "x"}}, {"training": {"latents": 4096}}],
+)
+def test_what_is_laid_over_the_papers_preset_is_not_the_papers(over):
+    paper, report = rendered("pythia-410m", over)
+    assert "may be compared in their digits" not in paper
+    assert "What this run cannot tell of the paper's" in report
+    assert papers_model(config_of("pythia-410m", over), PUBLISHED) == ("training" in over)
+
+
+def test_one_seed_tells_no_difference_from_noise():
+    paper, report = rendered("pythia-70m", metrics=synthetic(seeds=(42,)))
+    for text in (paper, report):
+        assert "With one seed nothing is known of the spread between trainings" in text
+        assert "± is the standard deviation" not in text.replace(r"\ensuremath{\pm}", "±")
+        assert "3 of SAEBench's 5 datasets" in text
+    assert r"\newcommand{\WithSeeds}{with one seed}" in paper
+    assert "which part of the gap the readout makes cannot be told" in paper
+    assert paper.count("; this run does not measure it.") == 3
+    assert "We train WTA" not in paper
+    assert "This run trains no SAE again to measure what each of these does." in report
+
+
+@pytest.mark.parametrize("layers", [("released",), ("pythia-410m", "pythia-410m-released")])
+def test_the_released_presets_measure_no_ablation(layers):
+    paper, report = rendered(*layers)
+    assert paper.count("; this run does not measure it.") == 3
+    assert "**late**" in report and "gates WTA's training after that step" in paper
+    assert "This run trains no SAE again" in report
+
+
+def test_ones_own_text_and_model():
+    paper, _ = rendered(OWN)
+    assert "text files of the user's own" in paper and r"\texttt{gpt}" in paper
+    assert "the documentation of installed packages, labelled by package" in paper  # whatever the text is
+
+
+def test_labels_from_other_datasets():
+    dataset = {"name": "me/mine", "revision": "main", "splits": ["train", "test"], "text": "text"}
+    hub = {
+        "datasets": {"own": dataset},
+        "sets": {"s": {"dataset": "own", "label": "l", "classes": [0, 1]}},
+        "tpp": [],
+        "pairs": [],
+    }
+    mine = run({"labelled_texts": {"source": "hub", "hub": hub}})
+    assert sentences.labelled_texts(mine) == "labelled sets of `me/mine`, and not on SAEBench's datasets alone"
+
+
+def test_no_two_rates_need_share_an_sae():
+    alone = METRICS[METRICS["sparsity_rate"].isna() | (METRICS["sparsity_rate"] >= 5e-4)]
+    assert (
+        sentences.shared_rates(run(metrics=alone)) == "In this run no two rates share an SAE: the 6 nominal rates are 6 SAEs."
+    )
+
+
+def test_the_activity_of_the_released_rule_follows_the_sequences_of_a_batch():
+    assert sentences.released_activity(run({"evaluation": {"batch_contexts": 64}})) == (
+        "1 to 3 winners a sequence, by the rate, each of which gives F/L = 16.0 active latents a token"
+    )
+    more = METRICS.assign(value=METRICS["value"].where(METRICS["metric"] != "l0", 17.0))
+    assert "Measured it is 1.06 times that" in sentences.released_against_formula(run(metrics=more))
+    assert "a little less" not in rendered(metrics=more)[1]
+
+
+def test_ablations_are_named_as_they_were_asked_for():
+    assert "together" not in rendered({"ablations": ["gate"]})[0].split("AblationsMeasured")[1].split("newcommand")[0]
+    paper, report = rendered({"ablations": ["gate", "packing"]})
+    assert r"With \texttt{gate} and \texttt{packing} together: " in paper
+    assert "`encoder_bias`," not in report and "`gate` and `packing` together" in report
+
+
+def test_nothing_left_of_the_gap_is_said_so():
+    swapped = METRICS.assign(variant=METRICS["variant"].where(METRICS["inference"] != "matched_threshold", "topk"))
+    assert "not measured" in sentences.rest_of_the_gap(run(metrics=swapped), "explained_variance")
+    matched = METRICS["inference"] == "matched_per_latent"
+    better = METRICS.assign(value=METRICS["value"].where(~matched, 0.95))
+    assert "nothing of the gap is left" in sentences.rest_of_the_gap(run(metrics=better), "explained_variance")
+
+
+def test_an_undefined_score_is_a_dash_with_its_reason():
+    assert "Undefined" not in table1(METRICS, PUBLISHED, 0.01, 16)
+    scr = METRICS["metric"] == "scr_metric_threshold_20"
+    without = METRICS.assign(value=METRICS["value"].mask(scr))
+    assert undefined(without, "scr_metric_threshold_20") and not undefined(without, "l0")
+    text = table1(without, PUBLISHED, 0.01, 16)
+    assert "Undefined, and so a dash or left out of a mean: SCR ($n=20$) where the probe that was to be biased follows" in text
+
+
+def test_rates_that_the_released_rule_tells_apart_are_points_and_rows_of_their_own():
+    """0.0102 shares the SAE of 0.01 (20 winners of 2048), and is read out otherwise."""
+    other = pd.DataFrame(wta_rows(0.01, 0.2, 42)).assign(sparsity_rate=0.0102)
+    l0 = (other["inference"] == "released") & (other["metric"] == "l0")
+    apart = pd.concat([METRICS, other.assign(value=other["value"].where(~l0, 31.5))])
+    mine = run(metrics=apart)
+    assert [0.01, 0.0102] in mine.groups()
+    assert [0.01] in mine.records() and [0.0102] in mine.records()
+    report = rendered(metrics=apart)[1]
+    assert "| 0.0102 | 20 |" in report and "31.50" in report
+    assert run().records() == run().groups()
+
+
+def test_config_of_the_tests_is_the_demos():
+    assert config_of()["ablations"] == CONFIG["ablations"]
