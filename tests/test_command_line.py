@@ -6,13 +6,14 @@ import pandas as pd
 import pytest
 import torch
 
+from synthetic_metrics import CONFIG, METRICS, ROOT
 from wta_sae.__main__ import main
 from wta_sae.activations import cache_activations
 from wta_sae.collection import collect_metrics
 from wta_sae.files import read_json, read_tensors, write_json
 from wta_sae.sae import SAE, save_sae
 from wta_sae.stages import train_sae as train_sae_stage
-from wta_sae.text.tokens import write_tokens
+from wta_sae.text.tokens import token_metadata, write_tokens
 from wta_sae.training import Trainer
 from wta_sae.variants import VARIANTS
 from wta_sae.workflow import flags
@@ -251,3 +252,33 @@ def test_scr_by_hand_gives_saebenchs_number(tmp_path):
     ours, reference = read_json(tmp_path / "scr.json"), read_json(GOLDEN / "reference_topk.json")["scr"]["averages"]
     for n in (5, 20):
         assert ours[f"scr_metric_threshold_{n}"] == pytest.approx(reference[f"scr_metric_threshold_{n}"], abs=1e-5)
+
+
+def test_a_stage_computes_with_the_threads_that_its_command_says(activations, tmp_path, capsys):
+    torch.set_num_threads(2)  # as the machine or the environment might have it
+    assert train_sae(activations, "alone", "--variant", "topk", "--k", "2") == 0
+    assert torch.get_num_threads() == 1
+    assert read_json(tmp_path / "sae/alone/provenance.json")["threads"] == 1
+    capsys.readouterr()
+    assert train_sae(activations, "none", "--variant", "topk", "--k", "2", "--threads", "0") == 1
+    assert one_line(capsys).endswith("--threads: 0 is not a number from 1 on")
+
+
+def test_equal_runs_are_equal_bytes(lm, tokens_CL, tmp_path):
+    """The cache and its manifest, whose token metadata comes from a safetensors header, and an SAE trained on it."""
+    texts, description = ["w2 w3 w4 w5 w6"] * 40, {"a": 1, "z": {"b": 2}}
+    write_tokens(tmp_path / "tokens.safetensors", texts, lm.tokenizer, 16, 12, description=description)
+    metadata = token_metadata(tmp_path / "tokens.safetensors")
+    for name in ("one", "two"):
+        cache_activations(tmp_path / name / "cache", lm, tokens_CL, metadata, 160, torch.float32, 64, 4, seed=0)
+        assert train_sae(tmp_path / name / "cache", "sae", "--variant", "wta", "--k", "2", "--rates", "0.0625") == 0
+    assert contents(tmp_path / "one") == contents(tmp_path / "two")
+
+
+def test_metrics_and_config_are_of_one_run(tmp_path, capsys):
+    METRICS.assign(run="other").to_csv(tmp_path / "metrics.csv", index=False)
+    write_json(tmp_path / "config.json", CONFIG)
+    command = ["reproduction", "--config", tmp_path / "config.json", "--metrics", tmp_path / "metrics.csv"]
+    command += ["--published", ROOT / "paper/published.yaml", "--out", tmp_path / "report.md"]
+    assert main([str(word) for word in command]) == 1
+    assert "is of the run 'other', but" in one_line(capsys)

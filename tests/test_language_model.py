@@ -1,3 +1,4 @@
+import math
 import shutil
 
 import pytest
@@ -5,6 +6,7 @@ import torch
 
 from wta_sae.errors import UserError
 from wta_sae.language_model import load_language_model
+from wta_sae.language_model_training import check_curve, held_out_loss
 
 CPU = torch.device("cpu")
 
@@ -69,3 +71,22 @@ def test_a_context_longer_than_the_model_is_refused(lm):
     lm.check_context(32)
     with pytest.raises(UserError, match=r"text.context_length: 33 is beyond the 32 positions of .*; use 32 or less"):
         lm.check_context(33)
+
+
+def test_a_language_model_that_diverges_stops():
+    def curve(*losses):
+        return [{"step": 10.0 * (i + 1), "loss": loss} for i, loss in enumerate(losses)]
+
+    guessing = math.log(60)
+    check_curve(curve(5 * guessing, 3 * guessing, 1.9 * guessing), warmup_steps=0, vocabulary=60)
+    check_curve(curve(3 * guessing, 3 * guessing, 3 * guessing), warmup_steps=15, vocabulary=60)
+    with pytest.raises(UserError, match=r"diverged at step 30 \(loss 12.3\); lower language_model.train.learning_rate"):
+        check_curve(curve(3 * guessing, 3 * guessing, 3 * guessing), warmup_steps=5, vocabulary=60)
+    with pytest.raises(UserError, match=r"diverged at step 10 \(loss nan\)"):
+        check_curve(curve(math.nan), warmup_steps=50, vocabulary=60)
+
+
+def test_a_held_out_loss_that_is_not_finite_is_refused(lm, tokens_CL):
+    lm.model.get_output_embeddings().weight.data[3] = torch.inf
+    with pytest.raises(UserError, match="held-out loss is not finite"):
+        held_out_loss(lm.model, tokens_CL, 4)

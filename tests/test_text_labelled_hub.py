@@ -143,6 +143,18 @@ def test_pairs_have_the_first_rows_of_each_quadrant(folder):
         assert quadrants["train"][quadrant] == group["text"][:number].tolist()
 
 
+def test_pairs_of_the_same_concepts_and_unlike_attributes_are_two(folder):
+    own = config(folder)
+    first = own["labelled_texts"]["hub"]["pairs"][0]
+    own["labelled_texts"]["hub"]["pairs"] = [first, first | {"attributes": [1, 0]}, first | {"attribute": "a/b c"}]
+    names = [pair.name for pair in concept_pairs(own)]
+    assert names[1:] == ["bias_in_bios-profession-21-13-gender-1-0", "bias_in_bios-profession-21-13-a_b_c-0-1"]
+    assert len(set(names)) == 3
+    own["labelled_texts"]["hub"]["pairs"] = [first, first | {"concepts": ["21", "13"]}]  # the same by another spelling
+    with pytest.raises(UserError, match=r"pairs\[1\]: is pairs\[0\] once more"):
+        concept_pairs(own)
+
+
 def test_a_set_names_its_source(folder):
     source = drawn_set(folder, "github_code")["source"]
     assert (source["name"], source["revision"]) == (str(folder / "github_code"), "refs/convert/parquet")

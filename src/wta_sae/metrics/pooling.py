@@ -70,7 +70,7 @@ def pool_texts(
     The results are those of SAEBench's batches: `batch_texts` texts of one group, the last batch of a group shorter. A text's
     codes depend on the others of its batch only through the winners that the rule `released` makes of their number, so a
     text that stands in several batches with the same winners is read once. Results lie on the language model's device.
-    Raises UserError for a text without ordinary tokens: its mean does not exist.
+    Raises UserError for a text without ordinary tokens, whose mean does not exist, and for codes that are not finite.
     """
     check_saes(lm, saes)
     batches = [texts[start : start + batch_texts] for texts in groups.values() for start in range(0, len(texts), batch_texts)]
@@ -116,6 +116,10 @@ def _pool_part(lm: LanguageModel, saes: dict[str, SAE], texts: list[str], contex
         label: torch.bmm(valid_and_all_S2L, acts_SLF) / count_S1[..., None]
         for label, acts_SLF in encode_with_each(saes, residual_SLD)
     }
+    for label, means_S2F in means.items():
+        if not means_S2F.isfinite().all():
+            text = texts[int((~means_S2F.isfinite()).nonzero()[0, 0])]
+            raise UserError(f"sae {label!r}: its codes of {text[:40]!r} are not finite; they are beyond what float32 holds")
     return residual_SLD.sum(1) / count_S1, means
 
 

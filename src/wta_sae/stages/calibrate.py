@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from wta_sae.calibration import check_reached, reached_l0, thresholds_at_l0
-from wta_sae.compatibility import check_model
+from wta_sae.compatibility import check_model, context_differences, starts_with_bos, warn_of
 from wta_sae.sae import load_sae, read_metadata, save_sae
 from wta_sae.stages.evaluation import add_language_model_arguments, add_token_arguments, load_language_model_of
 from wta_sae.text.tokens import read_tokens
@@ -26,7 +26,9 @@ def run(arguments: Namespace) -> None:
     tokens_CL = read_tokens(arguments.tokens, lm.tokenizer)
     lm.check_context(tokens_CL.shape[1])
     metadata = read_metadata(arguments.sae)
-    check_model(arguments.sae, metadata, lm, arguments.allow_mismatch)
+    differences = check_model(arguments.sae, metadata, lm, arguments.allow_mismatch)
+    differences |= context_differences(metadata, lm, tokens_CL.shape[1], starts_with_bos(lm, tokens_CL))
+    warn_of(arguments.sae, differences)
     sae = load_sae(arguments.sae, "per_latent").to(lm.device)
     shapes = {"matched_threshold": torch.ones((), device=lm.device), "matched_per_latent": sae.threshold}
     thresholds = thresholds_at_l0(lm, sae, tokens_CL, arguments.l0, shapes, arguments.batch_contexts)
@@ -34,6 +36,6 @@ def run(arguments: Namespace) -> None:
     rules["matched_topk"] = replace(sae, inference="matched_topk", k=arguments.l0, threshold=None)
     reached = reached_l0(lm, rules, tokens_CL, arguments.batch_contexts)
     check_reached(arguments.l0, reached)
-    metadata |= {"matched_l0": arguments.l0, "reached_l0": reached}
+    metadata |= {"matched_l0": arguments.l0, "reached_l0": reached, "calibrated_with_differences": differences}
     save_sae(arguments.out, rules["matched_threshold"].to(torch.device("cpu")), thresholds, metadata)
     print(", ".join(f"{rule}: L0 {l0:.3f}" for rule, l0 in reached.items()))
