@@ -214,4 +214,4 @@ def test_a_row_that_is_not_finite_is_named_with_its_shard(cached):
 
 
 def test_the_cache_knows_the_model_by_its_weights(lm, cached):
-    assert cached[0].manifest.model_sha256 == lm.weights_sha256()
+    assert cached[0].manifest.model_sha256 == lm.sha256()

@@ -1,5 +1,7 @@
 """An SAE is used where it says that it was trained, or refused; what may differ on purpose is said and recorded."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -58,6 +60,17 @@ def test_another_hook_or_model_is_refused_unless_it_is_allowed(use, stage, neox_
     assert "trained at model_sha256 " in lines[0]
     assert use(*stage, lm=other, more=[*more, "--allow-mismatch"])[0] == 0
     assert use(*stage, more=more) == (0, [])
+
+
+def test_another_config_is_another_model(use, lm, neox_directory, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(neox_directory, other)
+    config = read_json(other / "config.json")
+    write_json(other / "config.json", config | {"transformers_version": "5.0.0", "use_cache": False})
+    assert use("evaluate", "core", lm=other) == (0, [])
+    write_json(other / "config.json", config | {"layer_norm_eps": 0.1})
+    status, lines = use("evaluate", "core", lm=other)
+    assert status == 1 and "trained at model_sha256 " in lines[0]
 
 
 def test_what_was_allowed_is_recorded(use, tmp_path):

@@ -9,7 +9,7 @@ from snakemake.utils import update_config
 
 from synthetic_metrics import CONFIG, METRICS, PUBLISHED, ROOT, synthetic, wta_rows
 from wta_sae.presentation import divergences, numbers, reproduction, sentences
-from wta_sae.presentation.metrics_table import undefined
+from wta_sae.presentation.metrics_table import why_undefined
 from wta_sae.presentation.run import run_of
 from wta_sae.presentation.settings import papers_model
 from wta_sae.presentation.tables import table1
@@ -161,7 +161,9 @@ def test_an_undefined_score_is_a_dash_with_its_reason():
     assert "Undefined" not in table1(METRICS, PUBLISHED, 0.01, 16)
     scr = METRICS["metric"] == "scr_metric_threshold_20"
     without = METRICS.assign(value=METRICS["value"].mask(scr))
-    assert undefined(without, "scr_metric_threshold_20") and not undefined(without, "l0")
+    assert why_undefined(without, "scr_metric_threshold_20") and not why_undefined(without, "l0")
+    assert "SCR is undefined where the probe" in rendered(metrics=without)[0]
+    assert "SCR is undefined" not in rendered()[0]
     text = table1(without, PUBLISHED, 0.01, 16)
     assert "Undefined, and so a dash or left out of a mean: SCR ($n=20$) where the probe that was to be biased follows" in text
 

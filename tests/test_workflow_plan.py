@@ -1,9 +1,11 @@
 """The workflow before it runs: what it would do, and which configs it refuses."""
 
+import re
 from dataclasses import replace
 
 import pytest
 import yaml
+from snakemake.cli import main as snakemake_main
 
 from workflow import ROOT, new_checkout, planned_jobs, snakemake
 from wta_sae.sweep import RELEASED_CODE, requested_saes
@@ -71,12 +73,35 @@ def plan(tmp_path, *targets, **config):
         ({"paper": {"table1_k": 17}}, "paper.table1_k: 17 is not among the k in saes.topk: 4, 16, 64"),
     ],
 )
-def test_a_bad_config_is_refused_in_one_line(tmp_path, config, message):
-    process = plan(tmp_path, "results/table1.tex", **config)
+def test_a_bad_config_is_refused_by_name(tmp_path, config, message, monkeypatch):
+    """In this process: Snakemake takes longer to start than to read a config."""
+    monkeypatch.chdir(ROOT)
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    with pytest.raises(SystemExit) as refusal:
+        snakemake_main(["--dry-run", "--cores", "2", "results/table1.tex", "--configfile", str(tmp_path / "config.yaml")])
+    assert str(refusal.value.code).startswith(message)
+    assert "\n" not in str(refusal.value.code)
+
+
+def test_a_refusal_is_all_that_snakemake_says(tmp_path):
+    process = plan(tmp_path, "results/table1.tex", paper={"table1_k": 17})
     assert process.returncode == 1
     lines = [line for line in process.stderr.splitlines() if not line.startswith(("Using workflow specific", "Config file"))]
-    assert len(lines) == 1, process.stderr
-    assert lines[0].startswith(message)
+    assert lines == ["paper.table1_k: 17 is not among the k in saes.topk: 4, 16, 64"]
+
+
+def test_a_jobs_threads_do_not_follow_the_cores():
+    """For its result depends on them."""
+    commands = []
+    for cores in ("1", "9"):
+        process = snakemake(ROOT, "--cores", cores, "--dry-run", "--printshellcmds", "results/table1.tex")
+        commands.append({line for line in process.stdout.splitlines() if "python -m wta_sae" in line})
+    assert commands[0] == commands[1]
+    computing = ("train-language-model", "cache-activations", "train-sae", "evaluate")
+    found = {stage: [line for line in commands[0] if f"wta_sae {stage} " in line] for stage in computing}
+    assert all(found.values())
+    threads = {re.search(r"--threads (\d+)", line)[1] for lines in found.values() for line in lines}
+    assert threads == {"1", "2"}
 
 
 def test_table1_asks_for_its_own_saes_and_no_others(tmp_path):

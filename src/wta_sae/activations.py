@@ -44,7 +44,7 @@ class Shard:
 class Manifest:
     """What a cache holds.
 
-    norm_factor: sqrt(mean |x|^2) over all cached tokens; SAEs train on x / norm_factor. model_sha256: digest of its weights.
+    norm_factor: sqrt(mean |x|^2) over all cached tokens; SAEs train on x / norm_factor. model_sha256: the model's digest.
     tokens: what the token file says of itself: text, packing, digest.
     """
 
@@ -89,7 +89,7 @@ def cache_activations(
         raise UserError(
             f"activations.tokens: {rows:,} asked for, but the training text gives {available:,}; lower it or add text"
         )
-    model_sha256 = lm.weights_sha256()
+    model_sha256 = lm.sha256()
     origin = {
         "model": model_sha256,
         "hook": lm.hook_name,

@@ -25,14 +25,14 @@ Differences = dict[str, Difference]
 def model_differences(metadata: Mapping[str, Any], lm: LanguageModel) -> Differences:
     """In the hook and the model, which make another function of the SAE; what the metadata does not say is not held against.
 
-    metadata: of the SAE. hook_resid_pre of a block is hook_resid_post of the one before it. model_sha256 is the digest of the
-    weights, which our SAEs record. center_writing_weights, an option of TransformerLens, moves the residual stream.
+    metadata: of the SAE. hook_resid_pre of a block is hook_resid_post of the one before it. model_sha256 is the model's
+    digest, which our SAEs record. center_writing_weights, an option of TransformerLens, moves the residual stream.
     """
     same_place = (lm.hook_name, f"blocks.{lm.layer + 1}.hook_resid_pre")
     options = metadata.get("model_from_pretrained_kwargs") or {}
     here = {
         "hook_name": lm.hook_name,
-        "model_sha256": lm.weights_sha256() if "model_sha256" in metadata else None,
+        "model_sha256": lm.sha256() if "model_sha256" in metadata else None,
         "center_writing_weights": False,
     }
     trained = {

@@ -7,6 +7,7 @@ The residual stream "after block L" is the output of the model's L-th transforme
 """
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from wta_sae.hub import model_origin
 from wta_sae.model_files import check_weight_files, check_whole
 from wta_sae.text.tokens import bos_id
 
+OF_THE_FILE = ("_name_or_path", "architectures", "dtype", "transformers_version", "use_cache")  # what a config says of itself
 PAD_TOKEN_OF_PYTHIA = "<|padding|>"  # in Pythia's vocabulary, though its tokenizer names no padding token
 
 
@@ -77,9 +79,10 @@ class LanguageModel:
     def hook_name(self) -> str:
         return f"blocks.{self.layer}.hook_resid_post"
 
-    def weights_sha256(self) -> str:
-        """Digest of the weights as they are loaded: two models of one config with the same one have the same activations."""
-        digest = hashlib.sha256()
+    def sha256(self) -> str:
+        """Digest of configuration and weights, as they are loaded: two models with the same one have the same activations."""
+        config = {key: value for key, value in self.model.config.to_diff_dict().items() if key not in OF_THE_FILE}
+        digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
         for name, tensor in sorted(self.model.state_dict().items()):
             digest.update(name.encode())
             digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())

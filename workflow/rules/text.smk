@@ -14,13 +14,13 @@ rule collect_text:
         source="docstrings|files",
     conda:
         "../../envs/torch.yaml"
-    threads: 2
+    threads: THREADS
     resources:
         mem_mb=growing(3000),
         runtime=growing(30),
     params:
         options=lambda wildcards: flags(config["text"][wildcards.source]),
-        workers=lambda wildcards, threads: f"--workers {threads}" if wildcards.source == "docstrings" else "",
+        workers=lambda wildcards: f"--workers {THREADS}" if wildcards.source == "docstrings" else "",
         evaluation_share=config["text"]["evaluation_share"],
     shell:
         "python -m wta_sae collect-text {wildcards.source} {params.options} {params.workers}"
@@ -62,7 +62,7 @@ rule train_tokenizer:
         "<run>/benchmarks/train_tokenizer.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 2
+    threads: THREADS
     resources:
         mem_mb=growing(3000),
         runtime=growing(30),
@@ -86,7 +86,7 @@ rule tokenize:
         "<run>/benchmarks/tokenize/{contexts}.tsv"
     conda:
         "../../envs/torch.yaml"
-    threads: 2
+    threads: THREADS
     resources:
         mem_mb=growing(3000),
         runtime=growing(60),

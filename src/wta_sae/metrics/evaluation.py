@@ -29,7 +29,7 @@ class Evaluation:
         metrics = {name: float(value) for name, value in values.items() if value is not None}
         for name, value in metrics.items():
             if not math.isfinite(value):
-                raise UserError(f"metrics: {name} is {value}; the SAE's reconstructions are beyond float32, train it again")
+                raise UserError(f"metrics: {name} is {value}; what the SAE or the language model computes is beyond float32")
         for name, values_F in self.per_latent.items():
             if not values_F.isfinite().all():
                 raise UserError(f"metrics: {name} is not finite for latent {int((~values_F.isfinite()).nonzero()[0])}")

@@ -131,9 +131,13 @@ def by_seed(
     return chosen.set_index("seed")["value"]
 
 
-def undefined(metrics: pd.DataFrame, metric: str) -> bool:
-    """Whether some SAE of the run has no number for the metric because it is undefined for it: a row without a value."""
-    return bool(metrics.loc[metrics["metric"] == metric, "value"].isna().any())
+def why_undefined(metrics: pd.DataFrame, metric: str) -> str | None:
+    """The reason where some SAE of the run has a row without a value: the metric is undefined for it. None where none has."""
+    if not metrics.loc[metrics["metric"] == metric, "value"].isna().any():
+        return None
+    if metric.startswith("scr_metric"):  # see `wta_sae.metrics.scr`
+        return "the probe that was to be biased follows attribute and concept alike, so that there is nothing to remove"
+    return "it is 0/0"
 
 
 def value(metrics: pd.DataFrame, **selection: Any) -> float | None:

@@ -7,7 +7,7 @@ from wta_sae.labelled_sets import DOCSTRINGS, fetched_datasets
 from wta_sae.presentation.estimates import Estimate, change_word
 from wta_sae.presentation.gap import gap
 from wta_sae.presentation.markdown import number, rate
-from wta_sae.presentation.metrics_table import WTA_READOUTS, WTA_RELEASED, Readout, wta_rates
+from wta_sae.presentation.metrics_table import WTA_READOUTS, WTA_RELEASED, Readout, why_undefined, wta_rates
 from wta_sae.presentation.run import Run
 from wta_sae.presentation.settings import papers_model, setting
 from wta_sae.sweep import ALL_ABLATIONS
@@ -134,10 +134,11 @@ def seeds(run: Run) -> str:
 
 
 def spread_of_labelled(run: Run) -> str:
-    """How far the scores on labelled texts can be trusted."""
-    if len(run.scale.seeds) == 1:
-        return "With one seed their noise is not known."
-    return "The tables have their spreads over training seeds."
+    """How far the scores on labelled texts can be trusted, and why one is not there."""
+    one_seed = len(run.scale.seeds) == 1
+    trust = "With one seed their noise is not known." if one_seed else "The tables have their spreads over training seeds."
+    reason = why_undefined(run.metrics, "scr_metric_threshold_20")
+    return f"{trust} SCR is undefined where {reason}." if reason else trust
 
 
 # Rates and the released readout

@@ -15,12 +15,11 @@ from wta_sae.presentation.metrics_table import (
     READOUTS,
     WTA_READOUTS,
     readout_value,
-    undefined,
     weights_value,
+    why_undefined,
     winners_by_rate,
 )
 
-UNDEFINED_SCR = "the probe that was to be biased follows attribute and concept alike, so that there is nothing to remove"
 APPROXIMATE = r"\ensuremath{\approx}"
 RULE_WORDS = {
     "matched_topk": "the $k$ largest of each token",
@@ -90,8 +89,8 @@ def table1(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float, 
 
 def _undefined_rows(metrics: pd.DataFrame, published: dict[str, Any]) -> str:
     """Why a row has dashes, where it is not that it was not measured."""
-    rows = [row for row in published["rows"] if undefined(metrics, row["metric"])]
-    reasons = [f"{row['label']} where {UNDEFINED_SCR if row['metric'].startswith('scr') else 'it is 0/0'}" for row in rows]
+    found = [(row["label"], why_undefined(metrics, row["metric"])) for row in published["rows"]]
+    reasons = [f"{label} where {reason}" for label, reason in found if reason]
     return f" Undefined, and so a dash or left out of a mean: {listing(reasons)}." if reasons else ""
 
 
