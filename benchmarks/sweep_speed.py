@@ -82,7 +82,8 @@ def random_cache(folder: Path, size: Size) -> None:
         acts_ND = torch.randn(rows, size.width, generator=generator) * torch.linspace(2, 0.1, size.width)
         write_tensors(folder / f"shard-{index}.safetensors", {"activations": acts_ND})
     shards = tuple(Shard(file.name, rows, file_sha256(file)) for file in sorted(folder.glob("shard-*")))
-    write_json(folder / MANIFEST_FILE, asdict(Manifest(rows * SHARDS, size.width, "float32", 1.0, "", "", 0, {}, 0, shards)))
+    manifest = Manifest(rows * SHARDS, size.width, "float32", 1.0, "", "", "", 0, {}, 0, shards)
+    write_json(folder / MANIFEST_FILE, asdict(manifest))
 
 
 def new_run(variant: str, size: Size) -> Run:
@@ -103,7 +104,7 @@ def seconds(cache: SlowCache, size: Size, groups: list[list[str]]) -> float:
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     torch.set_num_threads(1)
-    make_repeatable(0)  # as the workflow trains
+    make_repeatable(0, threads=1)  # as the workflow trains
     ways = {"alone": [[variant] for variant in SAES], "together": [list(SAES)]}
     print("| size | reads | one by one, s | together, s | times faster |\n|---|---|---|---|---|")
     for size in SIZES:

@@ -94,7 +94,7 @@ def with_dead_latents(size: tuple[int, int, int, int], variant: str) -> None:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    make_repeatable(0)  # as the workflow trains
+    make_repeatable(0, threads=1)  # as the workflow trains
     peer = Peer("dictionary_learning_peer.py")
     for threads, measured in ((1, "CPU ms, one thread"), (2, "wall ms, two threads")):
         header("D", "F", "B", "k", "step", measured, "of the floor", "times faster than the peer")
