@@ -191,7 +191,7 @@ def test_every_rate_of_a_texts_evaluation_has_its_winners(sae, neox_directory, t
     texts = {
         split: {name: [f"w{i} w{j} w7" for i in range(2, 9)] for j, name in ((3, "a"), (5, "b"))} for split in ("train", "test")
     }
-    write_json(tmp_path / "texts.json", texts)
+    write_json(tmp_path / "texts.json", {"source": {"longer_than": -1, "name": "x"}, **texts})
     command = ["evaluate", "probing", "--lm", neox_directory, "--layer", "1", "--sae", sae, "--inference", "released"]
     command += ["--texts", tmp_path / "texts.json", "--context-length", "16", "--batch-texts", "100", "--out", tmp_path / "out"]
     assert main(list(map(str, command))) == 0

@@ -163,7 +163,7 @@ class Task(NamedTuple):
     counts: Callable[[dict[str, dict[str, list[str]]]], Iterable[int]]
 
 
-CLASSES = Task(pool_classes, lambda texts: (len(group) for split in texts.values() for group in split.values()))
+CLASSES = Task(pool_classes, lambda texts: (len(group) for split in ("train", "test") for group in texts[split].values()))
 
 
 def evaluate_on_texts(arguments: Namespace, task: Task, families: Mapping[Path, Family], groups: tuple[str, ...] = ()) -> None:
