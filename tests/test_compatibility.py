@@ -187,7 +187,7 @@ def test_rates_part_where_they_give_other_winners_in_any_batch():
 
 
 def test_every_rate_of_a_texts_evaluation_has_its_winners(sae, neox_directory, tmp_path):
-    edit_metadata(sae, rates=[0.2, 0.3])
+    edit_metadata(sae, rates=[0.2, 2 / 7 - 1e-9, 2 / 7 + 1e-9])
     texts = {
         split: {name: [f"w{i} w{j} w7" for i in range(2, 9)] for j, name in ((3, "a"), (5, "b"))} for split in ("train", "test")
     }
@@ -195,4 +195,4 @@ def test_every_rate_of_a_texts_evaluation_has_its_winners(sae, neox_directory, t
     command = ["evaluate", "probing", "--lm", neox_directory, "--layer", "1", "--sae", sae, "--inference", "released"]
     command += ["--texts", tmp_path / "texts.json", "--context-length", "16", "--batch-texts", "100", "--out", tmp_path / "out"]
     assert main(list(map(str, command))) == 0
-    assert [record["rates"] for record in read_json(tmp_path / "out")] == [[0.2], [0.3]]  # 1 and 2 of 7
+    assert [record["rates"] for record in read_json(tmp_path / "out")] == [[0.2, 2 / 7 - 1e-9], [2 / 7 + 1e-9]]  # 1 and 2 of 7

@@ -120,7 +120,7 @@ def load_inputs(arguments: Namespace, lm: LanguageModel, sizes: Iterable[int], c
         for group in groups or [()]:
             sae = load_sae(arguments.sae, rule, max(group, default=None)).to(lm.device)
             shared = shared or sae
-            label = f"released at {max(group):g}" if len(groups) > 1 else sae.inference
+            label = f"released at {max(group)!r}" if len(groups) > 1 else sae.inference
             saes[label] = replace(shared, inference=sae.inference, k=sae.k, threshold=sae.threshold, rate=sae.rate)
             rates[label] = group
     return Inputs(lm, saes, rates, differences)
