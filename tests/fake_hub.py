@@ -13,10 +13,11 @@ FILE = re.compile(r"/(datasets/)?([\w.-]+/[\w.-]+)/resolve/([^/]+)/(.+)")
 
 
 @contextmanager
-def serving(root, failures=0):
+def serving(root, failures=0, cut=()):
     """Its address, and the paths asked for; root/models/ORG/NAME and root/datasets/ORG/NAME hold the repositories.
 
-    failures: so many questions about a repository are answered with 503 first.
+    failures: so many questions about a repository are answered with 503 first. cut: names of files whose sending breaks off
+    half-way, each time.
     """
     asked, left = [], [failures]
 
@@ -90,7 +91,14 @@ def serving(root, failures=0):
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
-            if self.command != "HEAD":
+            if self.command == "HEAD":
+                return
+            if self.path.rsplit("/", 1)[-1] in cut:
+                self.wfile.write(content[: len(content) // 2])
+                self.wfile.flush()
+                self.connection.close()
+                self.close_connection = True
+            else:
                 self.wfile.write(content)
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

@@ -1,10 +1,12 @@
+import errno
 import math
+import re
 
 import pytest
 import torch
 
 from wta_sae.activations import ActivationCache, cache_activations
-from wta_sae.errors import UserError
+from wta_sae.errors import PassingError, UserError
 from wta_sae.files import file_sha256, read_json, read_tensors, write_json, write_tensors
 from wta_sae.language_model import LanguageModel
 
@@ -16,10 +18,9 @@ def cached(lm, tokens_CL, tmp_path):
     return ActivationCache(directory), manifest
 
 
-def write(lm, tokens_CL, directory, rows=170, dtype=torch.float32, seed=5):
-    return cache_activations(
-        directory, lm, tokens_CL, {"sha256": "digest"}, rows=rows, dtype=dtype, shard_rows=32, batch_contexts=2, seed=seed
-    )
+def write(lm, tokens_CL, directory, **options):
+    options = {"rows": 170, "dtype": torch.float32, "shard_rows": 32, "batch_contexts": 2, "seed": 5} | options
+    return cache_activations(directory, lm, tokens_CL, {"sha256": "digest"}, **options)
 
 
 def sorted_rows(rows_ND):
@@ -114,25 +115,25 @@ def test_residuals_that_are_not_finite_are_refused_and_leave_nothing(lm, tokens_
     assert list(tmp_path.iterdir()) == []
 
 
-class Stopped(BaseException):
-    """Stands for what ends a job without its being at fault: SIGTERM's SystemExit, the keyboard."""
+# What ends a job without its being at fault. SystemExit: as SIGTERM does.
+INTERRUPTIONS = (SystemExit(143), MemoryError(), RuntimeError("CUDA out of memory"), OSError(errno.ENOSPC, "No space left"))
 
 
-@pytest.fixture
-def interrupted(lm, tokens_CL, tmp_path, monkeypatch):
+@pytest.fixture(params=INTERRUPTIONS, ids=lambda error: type(error).__name__)
+def interrupted(lm, tokens_CL, tmp_path, monkeypatch, request):
     """A cache whose job was stopped half-way, and the batches that the language model computes from now on."""
     computed = []
 
     def count(self, tokens_BL, compute=LanguageModel.residual):
         if stop and sum(computed) >= 3 * 32 + 10:
-            raise Stopped
+            raise request.param
         residual_BLD = compute(self, tokens_BL)
         computed.append(int(self.valid(tokens_BL).sum()))
         return residual_BLD
 
     monkeypatch.setattr(LanguageModel, "residual", count)
     stop = True
-    with pytest.raises(Stopped):
+    with pytest.raises((type(request.param), PassingError)):
         write(lm, tokens_CL, tmp_path / "activations")
     assert not (tmp_path / "activations").exists()
     stop = False
@@ -154,10 +155,33 @@ def test_an_interrupted_cache_goes_on_after_its_last_whole_shard(lm, tokens_CL, 
     assert not list(tmp_path.glob(".*"))
 
 
+SIGTERM = pytest.mark.parametrize("interrupted", INTERRUPTIONS[:1], indirect=True)
+
+
+@SIGTERM
 @pytest.mark.usefixtures("interrupted")
-def test_what_another_seed_left_is_not_used(lm, tokens_CL, tmp_path):
-    write(lm, tokens_CL, tmp_path / "activations", seed=6)
-    write(lm, tokens_CL, tmp_path / "undisturbed", seed=6)
+def test_a_shard_that_was_damaged_meanwhile_is_computed_anew(lm, tokens_CL, tmp_path, capsys):
+    flipped, cut = sorted(tmp_path.glob(".activations.partial/shard-*"))[:2]
+    flipped.write_bytes(flipped.read_bytes()[:-3] + b"xyz")
+    cut.write_bytes(b"")
+    write(lm, tokens_CL, tmp_path / "activations")
+    lines = capsys.readouterr().err.splitlines()
+    for file in (flipped, cut):
+        assert [line.endswith("computing it anew") for line in lines if line.startswith(f"{file}: damaged")] == [True]
+    write(lm, tokens_CL, tmp_path / "undisturbed")
+    for path in (tmp_path / "undisturbed").iterdir():
+        assert (tmp_path / "activations" / path.name).read_bytes() == path.read_bytes()
+
+
+@SIGTERM
+@pytest.mark.parametrize("change", [{"seed": 6}, {"computed_by": {"code": "edited"}}])
+@pytest.mark.usefixtures("interrupted")
+def test_what_another_seed_or_other_code_left_is_not_used_and_a_line_says_so(lm, tokens_CL, tmp_path, change, capsys):
+    write(lm, tokens_CL, tmp_path / "activations", **change)
+    what = "tokens, seed" if "seed" in change else "code"
+    line = rf"\.activations\.partial: left by a job of other {what}; cleared, starting anew"
+    assert len(re.findall(line, capsys.readouterr().err)) == 1
+    write(lm, tokens_CL, tmp_path / "undisturbed", **change)
     for path in (tmp_path / "undisturbed").iterdir():
         assert (tmp_path / "activations" / path.name).read_bytes() == path.read_bytes()
 
@@ -168,7 +192,7 @@ def test_a_flipped_byte_is_refused_by_name(cached):
     content = bytearray(shard.read_bytes())
     content[-5] ^= 1
     shard.write_bytes(content)
-    with pytest.raises(UserError, match=r"shard-00002.safetensors: damaged .*; delete .*activations and run again"):
+    with pytest.raises(UserError, match=r"shard-00002.safetensors: damaged .*; .* --forcerun .*shard-00002.safetensors"):
         list(cache.batches(20, seed=0))
 
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -48,11 +49,30 @@ def test_a_damaged_checkpoint_is_passed_over(checkpoints):
     assert checkpoints.latest()[1]["step"] == 1
 
 
-def test_checkpoints_of_another_origin_are_passed_over_and_go(checkpoints, tmp_path):
+def test_a_checkpoint_with_a_changed_byte_is_passed_over(checkpoints, capsys):
+    save(checkpoints, 1)
+    save(checkpoints, 2)
+    newest = checkpoints.directory / "step-000000002.safetensors"
+    newest.write_bytes(newest.read_bytes()[:-3] + b"xyz")
+    assert checkpoints.latest()[1]["step"] == 1
+    assert capsys.readouterr().err == f"{newest}: damaged; passed over\n"
+
+
+def test_a_checkpoint_that_cannot_be_written_is_told_of_and_no_more(checkpoints, tmp_path, capsys):
+    checkpoints.directory.touch()  # a file in the folder's place stops even the superuser
+    save(checkpoints, 7)
+    line = r"no checkpoint at step 7: .*\.checkpoints: cannot be written \(.+\); .*; going on without it\n"
+    assert re.fullmatch(line, capsys.readouterr().err)
+    assert not checkpoints.due()  # the next one after the usual time
+
+
+def test_checkpoints_of_another_origin_are_passed_over_and_go(checkpoints, tmp_path, capsys):
     save(checkpoints, 7)
     save(checkpoints, 900)
-    other = Checkpoints(tmp_path / "sae", {"seed": 2}, seconds=0)
+    other = Checkpoints(tmp_path / "sae", {"seed": 2, "rates": [0.1, 0.2]}, seconds=0)
     assert other.latest() is None
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(": ", 1)[1] for line in lines] == ["of a job of other seed; passed over"] * 2
     assert other.due()
     assert not checkpoints.due()
     save(other, 8)

@@ -1,8 +1,15 @@
+import errno
+import resource
+import signal
+import subprocess
+import sys
+
 import pytest
 import torch
+from safetensors import SafetensorError
 
-from wta_sae.errors import UserError
-from wta_sae.files import read_json, read_tensors, replacing, write_json, write_tensors
+from wta_sae.errors import PassingError, UserError
+from wta_sae.files import read_json, read_tensors, replacing, resuming, write_json, write_tensors
 
 
 def names(directory):
@@ -45,7 +52,7 @@ def test_damaged_files_are_named(tmp_path):
     path = tmp_path / "t.safetensors"
     write_tensors(path, {"a": torch.ones(100)})
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(UserError, match=r"t.safetensors: damaged or half-written .*; delete it and run again"):
+    with pytest.raises(UserError, match=r"t.safetensors: damaged or half-written .*; .* --forcerun .*t.safetensors"):
         read_tensors(path)
     with pytest.raises(UserError, match=r"u.safetensors: no such file"):
         read_tensors(tmp_path / "u.safetensors")
@@ -73,3 +80,83 @@ def test_equal_content_is_equal_bytes(tmp_path):
         write_tensors(tmp_path / f"{number}", dict(reversed(tensors.items())) if number else tensors, metadata)
         metadata = dict(reversed(metadata.items()))
     assert (tmp_path / "0").read_bytes() == (tmp_path / "1").read_bytes() == (tmp_path / "2").read_bytes()
+
+
+def test_a_changed_byte_is_noticed(tmp_path):
+    path = tmp_path / "t.safetensors"
+    write_tensors(path, {"a": torch.ones(4), "b": torch.ones((), dtype=torch.bfloat16)})
+    path.write_bytes(path.read_bytes()[:-1] + b"!")
+    with pytest.raises(UserError, match=r"damaged or half-written .*checksum"):
+        read_tensors(path)
+
+
+def test_a_result_in_a_folder_of_the_workflow_is_made_anew_by_the_folders_name(tmp_path):
+    folder = tmp_path / "sae"
+    folder.mkdir()
+    (folder / ".snakemake_timestamp").touch()
+    (folder / "cfg.json").write_text("{")
+    with pytest.raises(UserError, match=rf"cfg.json: not valid JSON .* --forcerun {folder}$"):
+        read_json(folder / "cfg.json")
+
+
+FULL = PassingError, r"a: writing failed \(.+\); free disk space or choose another folder"
+ERRORS = {  # what happens while a file is written -> what the user reads
+    "disk": (OSError(errno.ENOSPC, "No space left on device"), *FULL),
+    "quota": (OSError(errno.EDQUOT, "Disk quota exceeded"), *FULL),
+    "library": (SafetensorError("I/O error: No space left on device"), *FULL),
+    "network": (ConnectionResetError(errno.ECONNRESET, "reset by peer"), ConnectionResetError, "reset by peer"),
+    "timeout": (TimeoutError("timed out"), TimeoutError, "timed out"),
+    "input": (PermissionError(errno.EACCES, "Permission denied", "/input"), PermissionError, "/input"),
+}
+
+
+@pytest.mark.parametrize("raised, expected, line", ERRORS.values(), ids=ERRORS)
+def test_only_the_disks_errors_are_told_as_the_disks(tmp_path, raised, expected, line):
+    with pytest.raises(expected, match=line), replacing(tmp_path / "a"):
+        raise raised
+
+
+@pytest.mark.parametrize("error", [*(raised for raised, *_ in ERRORS.values()), MemoryError(), KeyboardInterrupt()])
+def test_finished_pieces_outlive_errors_that_are_not_about_them(tmp_path, error):
+    path = tmp_path / "pieces"
+    with pytest.raises((type(error), PassingError)), resuming(path, {"seed": 1}) as temporary:
+        (temporary / "one").touch()
+        raise error
+    assert not path.exists()
+    with resuming(path, {"seed": 1}) as temporary:
+        assert (temporary / "one").exists()
+    assert (names(path), names(tmp_path)) == (["one"], ["pieces"])
+
+
+def test_pieces_of_something_wrong_go(tmp_path):
+    with pytest.raises(UserError), resuming(tmp_path / "pieces", {}) as temporary:
+        (temporary / "one").touch()
+        raise UserError("these texts are empty")
+    assert names(tmp_path) == []
+
+
+def test_a_full_disk_in_earnest(tmp_path):
+    """A limit on the size of a file, which torch, safetensors and Python meet each in its own way."""
+    code = "import sys, torch; from wta_sae.files import *; path = Path(sys.argv[1])\n"
+    code += "try: write_tensors(path, {'a': torch.ones(50000)})\nexcept PassingError as error: print(error)\n"
+    code += "try: write_text(path, 'a' * 50000)\nexcept PassingError as error: print(error)"
+
+    def limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
+
+    command = [sys.executable, "-c", code, str(tmp_path / "a")]
+    process = subprocess.run(command, capture_output=True, text=True, check=True, preexec_fn=limit)
+    lines = process.stdout.splitlines()
+    assert [line.startswith(f"{tmp_path / 'a'}: writing failed (") for line in lines] == [True, True], process.stdout
+    assert names(tmp_path) == []
+
+
+def test_files_have_the_mode_that_the_umask_leaves_them(tmp_path):
+    (tmp_path / "plain").touch()
+    write_tensors(tmp_path / "tensors", {"a": torch.ones(2)})
+    with replacing(tmp_path / "folder") as temporary:
+        temporary.mkdir()
+        (temporary / "private").touch(0o600)
+    wanted = (tmp_path / "plain").stat().st_mode
+    assert (tmp_path / "tensors").stat().st_mode == (tmp_path / "folder/private").stat().st_mode == wanted

@@ -57,6 +57,30 @@ def test_a_model_without_safetensors_is_refused(repositories, tmp_path):
     assert not (tmp_path / "lm").exists()
 
 
+def test_a_connection_lost_in_the_middle_of_a_file_is_told_as_that_and_loses_nothing(repositories, tmp_path):
+    out = tmp_path / "lm"
+    arguments = ("fetch-language-model", "--name", "org/tiny", "--revision", "main", "--out", str(out))
+    impatient = (
+        f"import sys; from wta_sae import hub; hub.WAITS = (); from wta_sae.__main__ import main; sys.exit(main({arguments}))"
+    )
+    environment = {"HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
+    with serving(repositories, cut=["model.safetensors"]) as (url, _):
+        process = by_hand(ROOT, "python", "-c", impatient, HF_ENDPOINT=url, **environment)
+    assert process.returncode == 1
+    line = process.stderr.splitlines()[-1]
+    assert "org/tiny at revision main could not be fetched from the hub (" in line
+    assert "disk" not in line
+    assert not out.exists()
+    whole = {path.name for path in (tmp_path / ".lm.partial").iterdir()}
+    assert {"config.json", "tokenizer.json"} <= whole
+    with serving(repositories) as (url, asked):
+        process = stage(tmp_path, url, *arguments)
+    assert process.returncode == 0, process.stderr
+    fetched = [path for path in asked if path.endswith("/tokenizer.json")]
+    assert fetched == []  # it was there already
+    assert {path.name for path in tmp_path.iterdir()} == {"hub", "lm"}
+
+
 def test_datasets_are_read_at_one_commit_that_is_recorded(repositories, tmp_path):
     texts, rows = tmp_path / "text.parquet", tmp_path / "rows.parquet"
     source = ("--name", "org/labelled", "--revision", "main")

@@ -1,6 +1,10 @@
 """Docstrings and code of packages, found without importing them."""
 
+import subprocess
+import sys
 import textwrap
+import time
+from pathlib import Path
 
 import pytest
 
@@ -143,3 +147,29 @@ def test_networkx_gives_prose_and_code():
 def test_code_is_dedented():
     source = textwrap.indent("def f(x):\n    '''D.'''\n    return x", "        ")
     assert list(passages_of_source("class A:\n    class B:\n" + source))[-1] == (CODE, "def f(x):\n    return x")
+
+
+def test_worker_processes_end_with_a_killed_parent():
+    code = (
+        "import multiprocessing\nfrom wta_sae.text.docstrings import docstring_passages\n"
+        "passages = docstring_passages(['sympy', 'torch'], workers=2)\nnext(passages)\n"
+        "print(*(child.pid for child in multiprocessing.active_children()), flush=True)\ninput()"
+    )
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
+    parent = subprocess.Popen([sys.executable, "-c", code], **pipes)
+    workers = parent.stdout.readline().decode().split()
+    assert len(workers) == 2
+    assert all(map(is_running, workers))
+    parent.kill()
+    parent.communicate()
+    end = time.monotonic() + 20
+    while any(map(is_running, workers)):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def is_running(pid):
+    try:
+        return "State:\tZ" not in Path("/proc", pid, "status").read_text()
+    except OSError:
+        return False

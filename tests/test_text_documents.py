@@ -125,5 +125,5 @@ def test_an_absent_or_damaged_file_is_named(tmp_path, read):
         read(path)
     write_documents(path, DOCUMENTS, {})
     path.write_bytes(path.read_bytes()[:-20])
-    with pytest.raises(UserError, match=r"d\.parquet: not a readable documents file .* delete it"):
+    with pytest.raises(UserError, match=r"d\.parquet: not a readable documents file .* --forcerun"):
         read(path)

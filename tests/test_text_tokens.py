@@ -182,10 +182,10 @@ def test_changed_and_cut_files_are_refused(tokenizer, tmp_path):
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
     path.write_bytes(content)
-    with pytest.raises(UserError, match=r"train\.safetensors: damaged .* delete it and run again"):
+    with pytest.raises(UserError, match=r"train\.safetensors: damaged .* --forcerun"):
         read_tokens(path, tokenizer)
     path.write_bytes(content[:-10])
-    with pytest.raises(UserError, match=r"train\.safetensors: damaged .* delete it and run again"):
+    with pytest.raises(UserError, match=r"train\.safetensors: damaged .* --forcerun"):
         read_tokens(path, tokenizer)
 
 

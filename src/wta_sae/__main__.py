@@ -4,8 +4,13 @@ import argparse
 import importlib
 import signal
 import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
-from wta_sae.errors import UserError
+from wta_sae.errors import PassingError, UserError
+from wta_sae.ownership import owning
+from wta_sae.refusals import note_refusal, refusal
 
 STAGES = {
     "collect-text": "documents from docstrings, files or the hub, split into train and evaluation",
@@ -59,12 +64,24 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(rest)
     # A terminated job (a cluster's time limit) cleans up as a failed one does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    outputs = outputs_of(vars(arguments))
     try:
-        module.run(arguments)
+        if (line := refusal(outputs)) is not None:
+            raise UserError(line)
+        with owning(outputs):
+            module.run(arguments)
     except UserError as error:
         print(f"wta_sae {stage}: {error}", file=sys.stderr)
+        if not isinstance(error, PassingError):
+            note_refusal(outputs, str(error))
         return 1
     return 0
+
+
+def outputs_of(arguments: Mapping[str, Any]) -> list[Path]:
+    """What a stage writes: its arguments of these names, and those that end with _out."""
+    found = [value for name, value in arguments.items() if name in ("out", "pdf", "png") or name.endswith("_out")]
+    return [path for value in found for path in (value if isinstance(value, list) else [value]) if path is not None]
 
 
 def _usage() -> str:

@@ -7,11 +7,13 @@ eos, pad) are left out: their residuals are outliers, and the metrics leave them
 """
 
 import math
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -21,7 +23,6 @@ from wta_sae.files import (
     array_sha256,
     file_sha256,
     read_json,
-    read_tensor_metadata,
     read_tensors,
     resuming,
     write_json,
@@ -71,12 +72,15 @@ def cache_activations(
     shard_rows: int,
     batch_contexts: int,
     seed: int,
+    computed_by: Mapping[str, Any] = MappingProxyType({}),
 ) -> Manifest:
-    """Writes the residuals of the first `rows` valid tokens of the shuffled contexts, or nothing at all where it fails.
+    """Writes the residuals of the first `rows` valid tokens of the shuffled contexts.
 
     Contexts are taken in a seeded random order, each shard's rows are shuffled: neighbours in the cache come from different
-    documents. No shard depends on another, so that an interrupted job goes on after its last whole one. A shard is written
-    while the next one is computed; no more than these two are in memory.
+    documents. No shard depends on another, so that an interrupted job goes on with what its whole ones lack. A shard is
+    written while the next one is computed; no more than these two are in memory.
+
+    computed_by: code and versions (`wta_sae.provenance.computed_by`); shards of others are not taken over.
 
     Raises UserError where the contexts hold fewer than `rows` valid tokens, or a residual is not finite.
     """
@@ -94,18 +98,23 @@ def cache_activations(
         "model": model_sha256,
         "hook": lm.hook_name,
         "tokens": array_sha256(tokens_CL.numpy()),
-        "rows": [rows, shard_rows, batch_contexts, seed, str(dtype)],
+        "seed": seed,
+        "dtype": str(dtype),
+        "sizes": [rows, shard_rows, batch_contexts],
+        **computed_by,
     }
     with (
         resuming(directory, origin) as temporary,
         progress_bar("caching activations", rows, "token") as bar,
         ThreadPoolExecutor(max_workers=1) as writer,
     ):
-        files = [temporary / f"shard-{index:05d}.safetensors" for index in range(math.ceil(rows / shard_rows))]
-        being_written: Future[None] | None = None
-        for index, file in enumerate(files):
+        shards: list[Future[_Written]] = []
+        for index in range(math.ceil(rows / shard_rows)):
+            file = temporary / f"shard-{index:05d}.safetensors"
             start, stop = index * shard_rows, min((index + 1) * shard_rows, rows)
-            if file.exists():
+            found = writer.submit(_whole_shard, file) if file.exists() else None
+            if found is not None and found.result() is not None:
+                shards.append(found)
                 bar.update(stop - start)
                 continue
             shard_ND = torch.empty(stop - start, lm.width)
@@ -117,30 +126,45 @@ def cache_activations(
                 squares += rows_ND.double().square().sum().item()
                 done += len(rows_ND)
                 bar.update(len(rows_ND))
-            if being_written is not None:
-                being_written.result()
-            being_written = writer.submit(write_tensors, file, {"activations": shard_ND.to(dtype)}, {"squares": squares})
-        if being_written is not None:
-            being_written.result()
-        squares = sum(read_tensor_metadata(file)["squares"] for file in files)
+            if shards:
+                shards[-1].result()  # the one before it is on disk, or has failed
+            shards.append(writer.submit(_write_shard, file, shard_ND.to(dtype), squares))
+        written = [shard.result() for shard in shards]
         manifest = Manifest(
             rows=rows,
             width=lm.width,
             dtype=str(dtype).removeprefix("torch."),
-            norm_factor=math.sqrt(squares / rows),
+            norm_factor=math.sqrt(sum(shard.squares for shard in written) / rows),
             hook_name=lm.hook_name,
             model=lm.source,
             model_sha256=model_sha256,
             context_size=tokens_CL.shape[1],
             tokens=token_metadata,
             seed=seed,
-            shards=tuple(
-                Shard(file.name, min(shard_rows, rows - index * shard_rows), file_sha256(file))
-                for index, file in enumerate(files)
-            ),
+            shards=tuple(shard.shard for shard in written),
         )
         write_json(temporary / MANIFEST_FILE, asdict(manifest))
     return manifest
+
+
+class _Written(NamedTuple):
+    shard: Shard
+    squares: float  # summed over all its values
+
+
+def _write_shard(file: Path, rows_ND: Tensor, squares: float) -> _Written:
+    write_tensors(file, {"activations": rows_ND}, {"squares": squares})
+    return _Written(Shard(file.name, len(rows_ND), file_sha256(file)), squares)
+
+
+def _whole_shard(file: Path) -> _Written | None:
+    """A shard that an interrupted job left, read once through; None where it is damaged."""
+    try:
+        tensors, metadata = read_tensors(file)
+    except UserError as error:
+        print(f"{error}; computing it anew", file=sys.stderr)
+        return None
+    return _Written(Shard(file.name, len(tensors["activations"]), file_sha256(file)), metadata["squares"])
 
 
 def _residuals(
@@ -201,9 +225,7 @@ class ActivationCache:
 
     def _rows(self, shard: Shard) -> Tensor:
         path = self.directory / shard.file
-        if path.is_file() and file_sha256(path) != shard.sha256:
-            raise UserError(f"{path}: damaged (its checksum is not the manifest's); delete {self.directory} and run again")
-        rows_ND = read_tensors(path)[0].get("activations")
+        rows_ND = read_tensors(path, shard.sha256)[0].get("activations")
         wanted = (shard.rows, self.manifest.width)
         if rows_ND is None or rows_ND.shape != wanted:
             raise UserError(f"{path}: does not hold the activations {list(wanted)} that the manifest names; cache them anew")

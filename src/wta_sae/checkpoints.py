@@ -12,8 +12,8 @@ from typing import Any
 
 from torch import Tensor
 
-from wta_sae.errors import UserError
-from wta_sae.files import read_tensor_metadata, read_tensors, write_tensors
+from wta_sae.errors import UserError, first_line
+from wta_sae.files import differing, read_tensor_metadata, read_tensors, write_tensors
 
 KEPT = 2  # one is enough, unless the disk damages it
 
@@ -23,6 +23,8 @@ class Checkpoints:
 
     Beside it, because Snakemake removes the outputs of a failed job. origin: what the job computes from, as JSON; checkpoints
     of a job of another origin are passed over, and go with the first of this one. seconds: between two checkpoints.
+
+    A job needs none to end well: one that cannot be read or written is told of, and the job goes on without it.
     """
 
     def __init__(self, out: Path, origin: Any, seconds: float) -> None:
@@ -32,14 +34,17 @@ class Checkpoints:
         self.last_save = time.monotonic()
 
     def latest(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
-        """The tensors and the state that were saved last, or None; a damaged file is passed over."""
+        """The tensors and the state saved last, or None; a file that is damaged or of another origin is passed over."""
         for file in reversed(self._files()):
             try:
-                if read_tensor_metadata(file).get("origin") == self.origin:
+                origin = read_tensor_metadata(file).get("origin")
+                if origin == self.origin:
                     tensors, metadata = read_tensors(file)
                     return tensors, metadata["state"]
+                why = f"of a job of other {differing(self.origin, origin)}"
             except UserError:
-                continue
+                why = "damaged"
+            print(f"{file}: {why}; passed over", file=sys.stderr)
         return None
 
     def due(self) -> bool:
@@ -47,12 +52,15 @@ class Checkpoints:
 
     def save(self, step: int, tensors: dict[str, Tensor], state: Any) -> None:
         """Writes a checkpoint, and removes all but the last ones."""
-        file = self.directory / f"step-{step:09d}.safetensors"
-        write_tensors(file, tensors, {"origin": self.origin, "state": state})
-        own = [name for name in self._files() if name <= file]
-        for old in set(self._files()) - set(own[-KEPT:]):
-            old.unlink()
         self.last_save = time.monotonic()
+        file = self.directory / f"step-{step:09d}.safetensors"
+        try:
+            write_tensors(file, tensors, {"origin": self.origin, "state": state})
+            own = [name for name in self._files() if name <= file]
+            for old in set(self._files()) - set(own[-KEPT:]):
+                old.unlink()
+        except (UserError, OSError, MemoryError) as error:
+            print(f"no checkpoint at step {step}: {first_line(error)}; going on without it", file=sys.stderr)
 
     def clear(self) -> None:
         """Removes them all: the job is done."""

@@ -1,4 +1,4 @@
-"""The one exception that a user is meant to read."""
+"""The exceptions that a user is meant to read."""
 
 from collections.abc import Sequence
 
@@ -7,6 +7,13 @@ class UserError(Exception):
     """Bad input: one line that names the key, file or value, and what would be right.
 
     The command line prints that line alone and exits with 1.
+    """
+
+
+class PassingError(UserError):
+    """One whose cause is not the job's input but the disk, the network or another job: the same job may succeed later.
+
+    What an interrupted job goes on from outlives it.
     """
 
 

@@ -1,28 +1,43 @@
 """Files on disk: written whole or not at all, read with a clear word when they are damaged."""
 
+import errno
 import hashlib
 import json
+import os
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from wta_sae.errors import UserError
+from wta_sae.errors import PassingError, UserError
 
 METADATA_ENTRY = "wta_sae"  # of a safetensors header
+DIGEST_KEY = "content_sha256"  # in it, beside what the writer says
+LABEL_FILE = "origin.json"  # in a folder that is being made piece by piece
+TIMESTAMP_FILE = ".snakemake_timestamp"  # Snakemake's own, in a folder that a rule made
+NOT_WRITABLE = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+    *(errno.ENAMETOOLONG, errno.ELOOP),
+)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE)
+
+UMASK = os.umask(0)  # to ask for it is to set it: once, before there are threads
+os.umask(UMASK)
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` (a file or a directory): it takes its place when the block ends well, else it goes.
 
-    Raises UserError where the folder cannot be written.
+    Raises PassingError where the folder cannot be written or the disk is full.
     """
     path = Path(path)
     temporary = partial_path(path)  # one name: what a killed job left is cleared by the next
@@ -39,48 +54,90 @@ def replacing(path: Path) -> Iterator[Path]:
 def resuming(path: Path, origin: Any) -> Iterator[Path]:
     """As `replacing` for a directory that is made piece by piece: an interrupted job leaves it, and the next one goes on in it.
 
-    origin: what the pieces are made of, as JSON; what was left by a job of another origin is cleared. Each piece has to be
-    written whole or not at all. An error clears everything; only a job that was killed or told to stop leaves its pieces.
+    origin: what the pieces are made of, as JSON, the code that makes them included; what a job of another origin left is
+    cleared, with a word. Each piece has to be written whole or not at all. The pieces outlive everything but a UserError that
+    is about what they are made of: a job that is killed, is out of memory or meets a full disk leaves them.
     """
     path = Path(path)
     temporary = partial_path(path)
-    try:
-        with _writing(path):
-            label = temporary / "origin.json"
-            if not label.is_file() or read_json(label) != json.loads(json.dumps(origin)):
-                _remove(temporary)
-                temporary.mkdir()
-                write_json(label, origin)
+    with _writing(path):
+        _keep_only_of(origin, temporary)
+        try:
             yield temporary
-            label.unlink()
-            _take_the_place(temporary, path)
-    except Exception:
-        _remove(temporary)
-        raise
+        except PassingError:
+            raise
+        except UserError:
+            _remove(temporary)
+            raise
+        _take_the_place(temporary, path)
+        (path / LABEL_FILE).unlink()  # last: without it, the pieces of a job killed here would be cleared
 
 
 def partial_path(path: Path) -> Path:
     return path.with_name(f".{path.name}.partial")
 
 
+def differing(one: Any, other: Any) -> str:
+    """The entries in which two origins differ, for a line that a user reads."""
+    if not isinstance(one, Mapping) or not isinstance(other, Mapping):
+        return "origin"
+    return ", ".join(key for key in {**other, **one} if one.get(key) != other.get(key))
+
+
+def _keep_only_of(origin: Any, temporary: Path) -> None:
+    """Clears what is not of this origin, and labels the folder with it."""
+    label = temporary / LABEL_FILE
+    wanted = json.loads(json.dumps(origin))
+    try:
+        found = read_json(label) if temporary.exists() else None
+    except UserError:
+        found = {}
+    if found == wanted:
+        return
+    if found is not None:
+        print(f"{temporary}: left by a job of other {differing(wanted, found)}; cleared, starting anew", file=sys.stderr)
+    _remove(temporary)
+    temporary.mkdir()
+    write_json(label, origin)
+
+
 def _take_the_place(temporary: Path, path: Path) -> None:
-    if path.is_dir():
-        _remove(path)
+    for made in (temporary, *temporary.rglob("*")):
+        if made.is_file() and not made.is_symlink():
+            made.chmod(made.stat().st_mode | (0o666 & ~UMASK))  # safetensors' files are their owner's alone
+    if not path.is_dir():
+        temporary.replace(path)
+        return
+    old = path.with_name(f".{path.name}.old")  # removed only when the new one is there
+    _remove(old)
+    path.replace(old)
     temporary.replace(path)
+    _remove(old)
 
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Makes the folder of `path`; says in one line what kept it from being written."""
+    """Makes the folder of `path`; says in one line what kept it from being written. Another OSError may be a lost network."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise UserError(f"{error.filename or path}: cannot be written ({error.strerror}); make the folder writable") from error
-    except OSError as error:
-        raise UserError(
-            f"{path}: writing failed ({error.strerror or error}); free disk space or choose another folder"
-        ) from error
+    except (OSError, SafetensorError) as error:
+        if isinstance(error, SafetensorError) or error.errno in NO_SPACE:
+            why = str(error) if isinstance(error, SafetensorError) else error.strerror
+            raise PassingError(f"{path}: writing failed ({why}); free disk space or choose another folder") from error
+        if error.errno in NOT_WRITABLE and _is_on_the_way(error.filename, path):
+            where = error.filename or path
+            raise PassingError(f"{where}: cannot be written ({error.strerror}); make the folder writable") from error
+        raise
+
+
+def _is_on_the_way(filename: Any, path: Path) -> bool:
+    """Whether a file that an error names is met in writing `path`: a folder above it, or its temporary."""
+    if not isinstance(filename, str):
+        return True
+    file, written = Path(filename).absolute(), path.absolute()
+    temporary = partial_path(written)
+    return file in (written, temporary) or file in written.parents or temporary in file.parents
 
 
 def _remove(path: Path) -> None:
@@ -106,33 +163,51 @@ def read_json(path: Path) -> Any:
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid JSON ({error}); delete it and run again") from error
+        raise UserError(f"{path}: not valid JSON ({error}); {anew(path)}") from error
 
 
-def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, Any] | None = None) -> None:
+def anew(path: Path) -> str:
+    """How to make a damaged result again, for the end of an error's line."""
+    path = Path(path)
+    made = path.parent if (path.parent / TIMESTAMP_FILE).is_file() else path
+    return f"a result of the workflow is made anew by the same command with --forcerun {made}"
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, Any] | None = None) -> None:
     """Writes a safetensors file; `metadata` goes into its header as one JSON object, sorted: equal content is equal bytes.
 
-    The header's own entries come in another order each time.
+    The header's own entries come in another order each time. Beside the metadata: a digest of the tensors, so that a changed
+    byte is noticed when they are read.
     """
-    header = {METADATA_ENTRY: json.dumps(metadata, sort_keys=True, allow_nan=False)} if metadata else None
+    ours = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    entry = {**(metadata or {}), DIGEST_KEY: _tensors_sha256(ours)}
     with replacing(path) as temporary:
-        try:
-            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, temporary, header)
-        except SafetensorError as error:  # how the library reports a full disk
-            raise OSError(str(error)) from error
+        save_file(ours, temporary, {METADATA_ENTRY: json.dumps(entry, sort_keys=True, allow_nan=False)})
 
 
-def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors of a safetensors file and its metadata. Raises UserError where the file is absent or damaged."""
+def read_tensors(path: Path, sha256: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors of a safetensors file and its metadata.
+
+    sha256: of the file, where it is known; held against the file in place of the digest that it carries. Raises UserError
+    where the file is absent or damaged. A file that we did not write carries no digest.
+    """
     with _safetensors(path) as file:
+        if sha256 is not None and file_sha256(path) != sha256:
+            raise SafetensorError("its checksum is another")
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-        return tensors, _header(file)
+        metadata = _header(file)
+        wanted = metadata.pop(DIGEST_KEY, None)
+        if sha256 is None and wanted is not None and wanted != _tensors_sha256(tensors):
+            raise SafetensorError("its checksum is another")
+        return tensors, metadata
 
 
 def read_tensor_metadata(path: Path) -> dict[str, Any]:
     """The metadata of a safetensors file alone. Raises UserError as `read_tensors`."""
     with _safetensors(path) as file:
-        return _header(file)
+        metadata = _header(file)
+        metadata.pop(DIGEST_KEY, None)
+        return metadata
 
 
 @contextmanager
@@ -143,11 +218,23 @@ def _safetensors(path: Path) -> Iterator[Any]:
         with safe_open(path, framework="pt") as file:
             yield file
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{path}: damaged or half-written ({error}); delete it and run again") from error
+        raise UserError(f"{path}: damaged or half-written ({error}); {anew(path)}") from error
 
 
 def _header(file: Any) -> dict[str, Any]:
-    return json.loads((file.metadata() or {}).get(METADATA_ENTRY, "{}"))
+    try:
+        return json.loads((file.metadata() or {}).get(METADATA_ENTRY, "{}"))
+    except ValueError as error:
+        raise SafetensorError(f"its metadata is no JSON: {error}") from error
+
+
+def _tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
+    """Digest of tensors on the CPU: names, types, shapes and values."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)};".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def file_sha256(path: Path) -> str:

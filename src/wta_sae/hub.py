@@ -14,13 +14,13 @@ from typing import Any, Literal, TypeVar
 from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-from wta_sae.errors import UserError, first_line
+from wta_sae.errors import PassingError, UserError, first_line
 from wta_sae.files import read_json, resuming, write_json
 
 MODEL_FILES = ["*.safetensors", "*.json", "merges.txt", "vocab.txt"]
 ORIGIN_FILE = "fetched.json"  # in a fetched model's folder: its name, revision and commit
 WAITS = (1, 4, 15, 60)  # seconds before each further attempt
-HUB_ERRORS = (HTTPError, OSError, ValueError)
+HUB_ERRORS = (HTTPError, OSError, ValueError, RuntimeError)  # the last is how hf_xet reports whatever goes wrong
 PASSING_ERRORS = (HTTPError, ConnectionError, TimeoutError, LocalEntryNotFoundError)  # unless the hub says that it is final
 PASSING_STATUSES = (408, 429, 500, 502, 503, 504)
 
@@ -28,13 +28,14 @@ Result = TypeVar("Result")
 
 
 def fetch_model(name: str, revision: str, directory: Path) -> None:
-    """Downloads a model into `directory`; a download that was killed goes on where it was.
+    """Downloads a model into `directory`; a download that was interrupted goes on where it was.
 
-    Raises UserError where the hub is out of reach, saying what to place where instead, and for a model without safetensors.
+    Raises PassingError where the hub is out of reach, saying what to place where instead, and UserError for a model without
+    safetensors.
     """
     try:
         origin = {"name": name, "revision": revision, "commit": commit_of("model", name, revision)}
-        with resuming(directory, origin) as temporary:
+        with resuming(directory, origin | {"files": MODEL_FILES}) as temporary:
             retrying(
                 lambda: snapshot_download(name, revision=origin["commit"], local_dir=temporary, allow_patterns=MODEL_FILES)
             )
@@ -58,10 +59,10 @@ def commit_of(kind: Literal["model", "dataset"], name: str, revision: str) -> st
     return retrying(lambda: HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=30).sha)
 
 
-def could_not_fetch(name: str, revision: str, error: Exception, out: Path, instead: str) -> UserError:
+def could_not_fetch(name: str, revision: str, error: Exception, out: Path, instead: str) -> PassingError:
     """One line: what is missing, why, and the two ways to do without a network here."""
     why = first_line(error) if str(error).strip() else type(error).__name__
-    return UserError(
+    return PassingError(
         f"{name} at revision {revision} could not be fetched from the hub ({why}); where there is a network, make "
         f"{os.path.relpath(out)} by the same command and place it here, or {instead}"
     )
@@ -77,11 +78,16 @@ def retrying(attempt: Callable[[], Result]) -> Result:
             wait_after(error, waits)
 
 
+def may_pass(error: Exception) -> bool:
+    """Whether the network is at fault, rather than what was asked for."""
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    return isinstance(error, PASSING_ERRORS) and status in (None, *PASSING_STATUSES)
+
+
 def wait_after(error: Exception, waits: Iterator[float]) -> None:
     """Waits before another attempt. Raises `error` where it is final, and where no attempt is left."""
-    status = getattr(getattr(error, "response", None), "status_code", None)
     offline = isinstance(error, OfflineModeIsEnabled) or constants.HF_HUB_OFFLINE
-    seconds = None if offline or status not in (None, *PASSING_STATUSES) else next(waits, None)
+    seconds = None if offline or not may_pass(error) else next(waits, None)
     if seconds is None:
         raise error
     print(f"{first_line(error)}; trying again in {seconds} s", file=sys.stderr)

@@ -16,6 +16,7 @@ from wta_sae.devices import product_dtype
 from wta_sae.errors import UserError
 from wta_sae.files import read_json
 from wta_sae.sae import PROVENANCE_FILE
+from wta_sae.workflow import code_sha256
 
 ROOT = Path(__file__).parents[2]
 LIBRARIES = ("torch", "transformers", "datasets", "safetensors", "numpy", "pandas", "scikit-learn")
@@ -31,9 +32,19 @@ def provenance(device: torch.device) -> dict[str, Any]:
         "product_precision": str(product_dtype(torch.empty(0, device=device))).removeprefix("torch."),
         "threads": torch.get_num_threads(),
         "system": platform.platform(),
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        "versions": versions(),
         **git_state(ROOT),
     }
+
+
+def versions() -> dict[str, str]:
+    """Of Python and the libraries that compute."""
+    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+
+
+def computed_by(stage: str) -> dict[str, Any]:
+    """The code and the libraries of a stage: what an interrupted job left is taken over by the same alone."""
+    return {"code": code_sha256(stage), "versions": versions()}
 
 
 def git_state(root: Path) -> dict[str, Any]:
@@ -52,8 +63,8 @@ def joint_provenance(saes: Sequence[Path]) -> dict[str, Any]:
     found = [read_json(Path(sae) / PROVENANCE_FILE) for sae in saes]
     if not found:
         raise UserError("--saes: none given; name the SAEs of the run")
-    versions = _distinct([one.pop("versions") for one in found])
-    return {**_distinct(found), "versions": versions}
+    of_libraries = _distinct([one.pop("versions") for one in found])
+    return {**_distinct(found), "versions": of_libraries}
 
 
 def _distinct(records: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:

@@ -1,6 +1,7 @@
 """What the Snakefile needs of Python, free of torch: flags from config sections, the source files behind a stage."""
 
 import ast
+import hashlib
 import os
 import shlex
 from collections.abc import Mapping
@@ -30,8 +31,7 @@ def flags(options: Mapping[str, Any]) -> str:
 def source_files(stage: str) -> list[str]:
     """The project's own files that a stage of the command line runs, found by following its imports; relative paths.
 
-    As inputs of the stage's rule they make an edit re-run exactly the rules that it concerns. Not among them: `__main__`,
-    which only dispatches.
+    Not among them: `__main__`, which only dispatches.
     """
     found: set[Path] = set()
     waiting = _files_of(f"{PACKAGE.name}.stages." + stage.replace(" ", "_").replace("-", "_"))
@@ -42,6 +42,20 @@ def source_files(stage: str) -> list[str]:
         found.add(file)
         waiting += _imported_files(file)
     return sorted(os.path.relpath(file) for file in found)
+
+
+@cache
+def code_sha256(stage: str) -> str:
+    """Digest of the stage's `source_files`.
+
+    As a parameter of the stage's rule it makes an edit re-run exactly the rules that it concerns. Not the files as inputs:
+    of those Snakemake takes note when a job ends, and would not see an edit that was made while it ran.
+    """
+    digest = hashlib.sha256()
+    for file in source_files(stage):
+        name = Path(file).resolve().relative_to(PACKAGE).as_posix()
+        digest.update(f"{name} {hashlib.sha256(Path(file).read_bytes()).hexdigest()};".encode())
+    return digest.hexdigest()
 
 
 @cache

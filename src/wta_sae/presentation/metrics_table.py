@@ -11,6 +11,7 @@ import yaml
 
 from wta_sae.collection import COLUMNS
 from wta_sae.errors import UserError
+from wta_sae.files import anew
 
 
 @dataclass(frozen=True)
@@ -57,14 +58,14 @@ def read_metrics(path: Path) -> pd.DataFrame:
     except FileNotFoundError as error:
         raise UserError(f"{path}: no such file") from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a CSV of metrics ({error}); delete it and run again") from error
+        raise UserError(f"{path}: not a CSV of metrics ({error}); {anew(path)}") from error
     missing = [column for column in COLUMNS if column not in metrics]
     if missing:
-        raise UserError(f"{path}: lacks the column {missing[0]!r}; delete it and run again")
+        raise UserError(f"{path}: lacks the column {missing[0]!r}; {anew(path)}")
     try:
         numbers = {name: pd.to_numeric(metrics[name]) for name in ("sparsity_rate", "k_per_token", "k_per_latent", "value")}
     except ValueError as error:
-        raise UserError(f"{path}: not a number ({error}); delete it and run again") from error
+        raise UserError(f"{path}: not a number ({error}); {anew(path)}") from error
     return metrics.assign(**numbers)
 
 

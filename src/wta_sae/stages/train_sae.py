@@ -15,11 +15,10 @@ from wta_sae.files import file_sha256
 from wta_sae.options import add_options, add_threads, read_options
 from wta_sae.prefetch import on_device
 from wta_sae.progress import progress
-from wta_sae.provenance import provenance
+from wta_sae.provenance import computed_by, provenance
 from wta_sae.sae import save_sae
 from wta_sae.training import CURVE_COLUMNS, GATES, Run, Trainer, TrainingOptions, train
 from wta_sae.variants import VARIANTS, l0_budget, variant_named
-from wta_sae.workflow import source_files
 
 LOG_EVERY = 10
 NOT_OF_THE_RESULT = ("activations", "out", "further", "checkpoint_seconds")  # arguments that another job may change
@@ -132,7 +131,7 @@ def _job(arguments: Namespace, options: TrainingOptions, manifest: Manifest, ste
     )
     origin = {name: str(value) for name, value in vars(arguments).items() if name not in NOT_OF_THE_RESULT}
     origin["activations"] = file_sha256(arguments.activations / MANIFEST_FILE)
-    origin["code"] = [file_sha256(Path(file)) for file in source_files("train-sae")]
+    origin |= computed_by("train-sae")
     checkpoints = Checkpoints(arguments.out, origin, arguments.checkpoint_seconds)
     run = Run(arguments.out.name, trainer)
     if (found := checkpoints.latest()) is not None:

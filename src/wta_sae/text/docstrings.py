@@ -9,7 +9,10 @@ import ast
 import importlib.metadata
 import importlib.util
 import itertools
+import multiprocessing
+import os
 import textwrap
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -46,9 +49,19 @@ def docstring_passages(
         found = map(passages_of_file, files, minimums)
         yield from itertools.chain.from_iterable(progress(found, "docstrings", len(files), "file"))
         return
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=_end_with_the_parent) as pool:
         found = pool.map(passages_of_file, files, minimums, chunksize=FILES_PER_TASK)
         yield from itertools.chain.from_iterable(progress(found, "docstrings", len(files), "file"))
+
+
+def _end_with_the_parent() -> None:
+    """Ends this worker process when the one that started it has ended, however: a killed one tells its workers nothing."""
+
+    def wait() -> None:
+        multiprocessing.parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def source_files(package: str) -> list[SourceFile]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wta_sae.errors import UserError
-from wta_sae.files import replacing
+from wta_sae.files import anew, replacing
 
 TRAIN, EVALUATION = "train", "evaluation"
 DOCSTRING, CODE, PLAIN = "docstring", "code", "text"
@@ -165,4 +165,4 @@ def _columns(path: Path, names: tuple[str, ...]) -> list[list[str]]:
 def _unreadable(path: Path, error: Exception) -> UserError:
     if not Path(path).is_file():
         return UserError(f"{path}: no such file")
-    return UserError(f"{path}: not a readable documents file ({type(error).__name__}); delete it and run again")
+    return UserError(f"{path}: not a readable documents file ({type(error).__name__}); {anew(path)}")

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wta_sae.errors import UserError
-from wta_sae.files import replacing
+from wta_sae.files import anew, replacing
 from wta_sae.text.labelled import TEST, TRAIN, UNSPLIT, LabelledText
 from wta_sae.text.sources import HubDataset, Row, hub_rows, text_of
 
@@ -113,7 +113,7 @@ def read_rows(path: Path, label: str, attribute: str | None = None) -> tuple[lis
         table = pq.read_table(path)
         description = json.loads(table.schema.metadata[METADATA_KEY])
     except (OSError, pa.ArrowException, KeyError, TypeError) as error:
-        problem = "not a readable file of labelled rows; delete it and run again" if Path(path).is_file() else "no such file"
+        problem = f"not a readable file of labelled rows; {anew(path)}" if Path(path).is_file() else "no such file"
         raise UserError(f"{path}: {problem}") from error
     for name in names:
         if name not in table.column_names:

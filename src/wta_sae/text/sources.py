@@ -11,8 +11,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from wta_sae.errors import UserError, first_line
-from wta_sae.hub import HUB_ERRORS, PASSING_ERRORS, WAITS, commit_of, could_not_fetch, retrying, wait_after
+from wta_sae.errors import PassingError, UserError, first_line
+from wta_sae.hub import HUB_ERRORS, PASSING_ERRORS, WAITS, commit_of, could_not_fetch, may_pass, retrying, wait_after
 from wta_sae.text.documents import Passage
 from wta_sae.text.paths import READERS, matching_files
 
@@ -110,8 +110,9 @@ def _rows(source: str, **arguments: Any) -> Iterator[Row]:
     with tempfile.TemporaryDirectory(prefix="wta-sae-") as cache:
         try:
             yield from _resumed(retrying(lambda: datasets.load_dataset(**arguments, streaming=True, cache_dir=cache)))
-        except (*HUB_ERRORS, TypeError, KeyError, RuntimeError, datasets.exceptions.DatasetsError) as error:
-            raise UserError(f"text: {source}: cannot be read ({first_line(error)})") from error
+        except (*HUB_ERRORS, TypeError, KeyError, datasets.exceptions.DatasetsError) as error:
+            kind = PassingError if may_pass(error) else UserError
+            raise kind(f"text: {source}: cannot be read ({first_line(error)})") from error
         finally:
             # A Parquet scanner that is left half-way has to go before the interpreter does, or its threads abort the process
             # (https://github.com/huggingface/datasets/issues/7566, https://github.com/apache/arrow/issues/45214).

@@ -15,7 +15,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from wta_sae.errors import UserError
-from wta_sae.files import array_sha256, read_tensors, write_tensors
+from wta_sae.files import anew, array_sha256, read_tensors, write_tensors
 from wta_sae.progress import progress_bar
 from wta_sae.text.packing import PACKINGS, Packed
 
@@ -140,7 +140,7 @@ def _read_safetensors(path: Path) -> tuple[Tensor, dict[str, Any]]:
     if "tokens" not in tensors:
         raise UserError(f"{path}: no tokens file (it holds: {', '.join(tensors) or 'nothing'})")
     if metadata.get("sha256") != array_sha256(tensors["tokens"].numpy()):
-        raise UserError(f"{path}: damaged (its checksum does not match); delete it and run again")
+        raise UserError(f"{path}: damaged (its checksum does not match); {anew(path)}")
     return tensors["tokens"], metadata
 
 

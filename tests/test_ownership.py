@@ -1,0 +1,190 @@
+"""One command at a time writes an output: on one machine the second waits, from another one it stops."""
+
+import fcntl
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import asdict, replace
+
+import pytest
+
+from workflow import ROOT
+from wta_sae import ownership
+from wta_sae.__main__ import main, outputs_of
+from wta_sae.errors import PassingError
+from wta_sae.ownership import lock_path, owning
+
+ELSEWHERE = replace(ownership._this_process(), host="node7", boot="another", process=123, slurm_job="4711")
+
+
+def names(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+@pytest.fixture
+def holding():
+    """Starts a process that owns outputs until a line comes; all end with the test."""
+    processes = []
+
+    def start(*paths):
+        code = "import sys; from wta_sae.ownership import owning\nwith owning(sys.argv[1:]): print('mine', flush=True); input()"
+        environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+        process = subprocess.Popen(
+            [sys.executable, "-c", code, *map(str, paths)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment,
+            text=True,
+        )
+        processes.append(process)
+        return process
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.communicate()
+
+
+def test_an_owner_says_who_it_is_and_leaves_nothing(tmp_path):
+    with owning([tmp_path / "sub/b.json", tmp_path / "a"]):
+        for path in (tmp_path / "a", tmp_path / "sub/b.json"):
+            owner = json.loads(lock_path(path).read_text())
+            assert (owner["process"], owner["host"]) == (os.getpid(), os.uname().nodename)
+    assert (names(tmp_path), names(tmp_path / "sub")) == (["sub"], [])
+
+
+@pytest.mark.parametrize("end", ["well", "killed"])
+def test_a_second_writer_waits_until_the_first_has_ended_however(tmp_path, holding, end):
+    first = holding(tmp_path / "a")
+    assert first.stdout.readline() == "mine\n"
+    second = holding(tmp_path / "0", tmp_path / "a")  # one output in common is enough
+    line = second.stderr.readline()
+    assert re.fullmatch(rf"{tmp_path}/a: written by process {first.pid} on \S+, since .+; waiting for it\n", line)
+    third = holding(tmp_path / "0", tmp_path / "c")
+    unrelated = holding(tmp_path / "d")
+    assert unrelated.stdout.readline() == "mine\n"
+    assert re.fullmatch(rf"{tmp_path}/0: written by process {second.pid} on .*; waiting for it\n", third.stderr.readline())
+    if end == "well":
+        first.stdin.write("\n")
+        first.stdin.flush()
+    else:
+        first.kill()
+    assert second.stdout.readline() == "mine\n"
+    second.stdin.write("\n")
+    second.stdin.flush()
+    assert third.stdout.readline() == "mine\n"
+
+
+def test_a_writer_that_waits_can_be_told_to_stop(tmp_path, holding):
+    holding(tmp_path / "a").stdout.readline()
+    second = holding(tmp_path / "a")
+    second.stderr.readline()
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(timeout=10) == -signal.SIGTERM
+
+
+def test_what_an_owner_forks_does_not_hold_on_after_its_end(tmp_path, holding):
+    code = (
+        "import os, sys, time; from wta_sae.ownership import owning\n"
+        "with owning(sys.argv[1:]):\n    if os.fork():\n        os.kill(os.getpid(), 9)\n    time.sleep(30)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a")], check=False, stdout=subprocess.DEVNULL)
+    started = time.monotonic()
+    with owning([tmp_path / "a"]):
+        assert time.monotonic() - started < 10
+
+
+def test_a_lock_of_another_machine_stops_a_second_writer(tmp_path):
+    lock_path(tmp_path / "a").write_text(json.dumps(asdict(ELSEWHERE)))
+    line = (
+        rf"{tmp_path}/a: written by process 123 on node7, Slurm job 4711, since .+; wait for it, or cancel it "
+        rf"\(scancel 4711\); if it has ended, delete {tmp_path}/.a.lock and run again"
+    )
+    with pytest.raises(PassingError, match=line), owning([tmp_path / "a"]):
+        pass
+    assert names(tmp_path) == [".a.lock"]
+
+
+@pytest.mark.parametrize(
+    "answer, ended",
+    [
+        ("echo RUNNING", False),
+        ("echo COMPLETING", False),
+        ("true", True),  # squeue lists no job that has ended
+        ("echo 'slurm_load_jobs error: Invalid job id specified' >&2; exit 1", True),
+        ("echo 'Unable to contact slurm controller' >&2; exit 1", False),
+    ],
+)
+def test_slurm_is_asked_whether_an_owner_elsewhere_has_ended(tmp_path, monkeypatch, answer, ended):
+    lock_path(tmp_path / "a").write_text(json.dumps(asdict(ELSEWHERE)))
+    (tmp_path / "bin").mkdir()
+    squeue = tmp_path / "bin/squeue"
+    squeue.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n{answer}\n')
+    squeue.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{squeue.parent}:{os.environ['PATH']}")
+    if ended:
+        with owning([tmp_path / "a"]):
+            pass
+    else:
+        with pytest.raises(PassingError), owning([tmp_path / "a"]):
+            pass
+    assert (tmp_path / "asked").read_text().split()[-2:] == ["--jobs", "4711"]
+
+
+@pytest.mark.parametrize("restarts, ended", [("1", True), ("", False)])
+def test_a_job_that_slurm_put_on_another_node_takes_over(tmp_path, monkeypatch, restarts, ended):
+    lock_path(tmp_path / "a").write_text(json.dumps(asdict(ELSEWHERE)))
+    monkeypatch.setenv("SLURM_JOB_ID", "4711")
+    monkeypatch.setenv("SLURM_RESTART_COUNT", restarts)
+    if ended:
+        with owning([tmp_path / "a"]):
+            pass
+    else:
+        with pytest.raises(PassingError), owning([tmp_path / "a"]):
+            pass
+
+
+BEFORE_A_RESTART = replace(ELSEWHERE, host=os.uname().nodename)
+
+
+@pytest.mark.parametrize("left", ["", "{", '{"host": "x"}', json.dumps(asdict(BEFORE_A_RESTART))])
+def test_what_a_dead_owner_of_this_machine_left_is_taken_over(tmp_path, left):
+    lock_path(tmp_path / "a").write_text(left)
+    with owning([tmp_path / "a"]):
+        pass
+    assert names(tmp_path) == []
+
+
+def test_a_file_system_without_locks_is_worked_on_all_the_same(tmp_path, monkeypatch):
+    def unsupported(*_):
+        raise OSError(38, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", unsupported)
+    with owning([tmp_path / "a"]):
+        assert names(tmp_path) == [".a.lock"]
+
+
+def test_a_stage_owns_all_that_it_writes(tmp_path, monkeypatch, capsys):
+    owned = []
+    monkeypatch.setattr("wta_sae.stages.table2.run", lambda _: owned.extend(names(tmp_path)))
+    assert main(["table2", "--contributions", "x", "--out", str(tmp_path / "table2.tex")]) == 0
+    assert owned == [".table2.tex.lock"]
+    lock_path(tmp_path / "table2.tex").write_text(json.dumps(asdict(ELSEWHERE)))
+    assert main(["table2", "--contributions", "x", "--out", str(tmp_path / "table2.tex")]) == 1
+    assert capsys.readouterr().err.startswith(f"wta_sae table2: {tmp_path}/table2.tex: written by process 123 on node7")
+
+
+def test_every_output_of_a_rule_is_known_as_one():
+    """By the name of the flag before it."""
+    rules = "".join(file.read_text() for file in (ROOT / "workflow/rules").glob("*.smk"))
+    flags = set(re.findall(r"--([\w-]+) \{output[\w.]*\}", rules))
+    assert len(re.findall(r"\{output", rules)) == len(re.findall(r"--[\w-]+ \{output", rules))
+    assert {"out", "pdf", "latents-out", "probing-out"} <= flags
+    for flag in flags:
+        assert outputs_of({flag.replace("-", "_"): "path"}) == ["path"], flag
+    assert outputs_of({"out": ["a", "b"], "latents_out": None, "layout": "c"}) == ["a", "b"]
