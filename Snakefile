@@ -10,7 +10,7 @@ include: "workflow/rules/common.smk"
 
 
 pathvars:
-    run=f"results/{config['run']}",
+    run=RUN,
 
 
 include: "workflow/rules/text.smk"
@@ -32,17 +32,24 @@ if (gpus := len(visible_gpus())) and "gpu" not in workflow.global_resources:
     workflow.global_resources["gpu"] = gpus
 
 
+# What a profile sets for `gpu_rules` it sets for every rule that asks for a GPU, unless it names the rule itself.
+settings = workflow.resource_settings._parsed_overwrite_resources
+for one in workflow.rules:
+    if "gpu" in one.resources:
+        one.resources.update(settings.get("gpu_rules", {}))
+        one.resources.update(settings.get(one.name, {}))
+
+
 rule all:
     default_target: True
     input:
-        "results/paper.pdf",
-        "results/table1.tex",
-        "results/table_published.tex",
-        "results/table_matched.tex",
-        "results/table_claims.tex",
-        "results/table2.tex",
-        "results/figure1.pdf",
-        "results/figure2.pdf",
-        "results/figure3.pdf",
-        "results/reproduction.md",
+        [f"results/{artifact}" for artifact in ARTIFACTS],
         "<run>/metrics.csv",
+
+
+onsuccess:
+    shutil.rmtree(os.environ[FOLDER_VARIABLE], ignore_errors=True)
+
+
+onerror:
+    shutil.rmtree(os.environ[FOLDER_VARIABLE], ignore_errors=True)

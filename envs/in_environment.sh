@@ -18,13 +18,19 @@ create_environment() {
     command -v "$python" >/dev/null || fail "'$python' not found; install $versions, or name one: $hint"
     "$python" -c "import sys; version = sys.version_info; sys.exit(not ($version_fits))" ||
         fail "$("$python" --version 2>&1) will not do; $versions is needed: $hint"
+    if { [ -e "$venv" ] || [ -L "$venv" ]; } && [ ! -e "$made" ] && [ ! -e "$stamp" ]; then
+        fail "$venv is there, and $script did not make it: move it away; or use it: source $venv/bin/activate"
+    fi
     echo "${script##*/}: setting the environment up in ${venv##*/}, once ($size) ..." >&2
     rm -rf "$venv"
+    mkdir "$venv"
+    touch "$made"
     "$python" -m venv "$venv" || fail "'$python -m venv' failed (on Debian and Ubuntu: apt install python3-venv)"
     install || fail "the installation failed (see above); the next call tries again from the start"
     echo "$wanted" >"$stamp"
 }
 
+made=$venv/made-for-this-project # written first: without it, or the next, the folder is somebody else's
 stamp=$venv/installed-for        # written last: an environment without it was left half-made and is made again
 wanted="$(cksum <"$pins") $root" # an environment cannot be moved: its programs name its folder
 if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then

@@ -91,6 +91,24 @@ def test_a_missing_python_is_named(script):
     assert result.stderr.startswith(f"{script.name}: 'python9' not found; install Python 3.11 or")
 
 
+@pytest.mark.parametrize("own", ["folder", "link"])
+def test_an_environment_that_somebody_else_made_is_left_alone(script, tmp_path, own):
+    venv = tmp_path / (".venv" if script.name == "run" else ".venv-peers")
+    theirs = tmp_path / "theirs"
+    theirs.mkdir()
+    if own == "folder":
+        theirs = theirs.rename(venv)
+        (venv / "notes").write_text("mine")
+    else:
+        venv.symlink_to(theirs)
+        theirs.rmdir()  # on a disk that is not there now
+    result = run(script, MAKES_A_VENV % "exit 0", "greet", "you")
+    assert result.returncode == 1
+    line = r"(run|peers): \S+/\.venv\S* is there, and \S+ did not make it: move it away; or use it: source .+\n"
+    assert re.fullmatch(line, result.stderr)
+    assert venv.is_symlink() or [path.read_text() for path in venv.iterdir()] == ["mine"]
+
+
 def test_an_installation_that_failed_is_tried_again_and_one_that_did_not_is_kept(script):
     failed = run(script, MAKES_A_VENV % "exit 7", "greet", "you")
     assert failed.returncode == 1

@@ -57,6 +57,7 @@ def test_a_model_without_safetensors_is_refused(repositories, tmp_path):
     assert not (tmp_path / "lm").exists()
 
 
+@pytest.mark.slow  # the hub's library tries again before it gives up
 def test_a_connection_lost_in_the_middle_of_a_file_is_told_as_that_and_loses_nothing(repositories, tmp_path):
     out = tmp_path / "lm"
     arguments = ("fetch-language-model", "--name", "org/tiny", "--revision", "main", "--out", str(out))

@@ -182,6 +182,7 @@ def test_a_stage_owns_all_that_it_writes(tmp_path, monkeypatch, capsys):
 def test_every_output_of_a_rule_is_known_as_one():
     """By the name of the flag before it."""
     rules = "".join(file.read_text() for file in (ROOT / "workflow/rules").glob("*.smk"))
+    rules = rules.replace("mv {input}.copy {output}", "")  # no stage of ours, and whole or not at all
     flags = set(re.findall(r"--([\w-]+) \{output[\w.]*\}", rules))
     assert len(re.findall(r"\{output", rules)) == len(re.findall(r"--[\w-]+ \{output", rules))
     assert {"out", "pdf", "latents-out", "probing-out"} <= flags

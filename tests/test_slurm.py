@@ -3,6 +3,7 @@
 import os
 import re
 import shutil
+import signal
 import subprocess
 import threading
 import time
@@ -11,18 +12,30 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workflow import ROOT, by_hand, new_checkout
+from workflow import ROOT, by_hand, new_checkout, resources_of_jobs, variables_of
 
 RULES = {
-    name or "train_sae": body  # the one rule that a loop names
+    name or "of the loop in train.smk": body
     for file in sorted((ROOT / "workflow/rules").glob("*.smk"))
     for name, body in re.findall(r"^ *rule ?(\w*):\n(.*?)(?=^ *rule\b|\Z)", file.read_text(), re.MULTILINE | re.DOTALL)
 }
 
 
-def test_the_profile_names_every_rule_that_wants_a_gpu():
-    profile = yaml.safe_load((ROOT / "slurm/config.yaml").read_text())
-    assert set(profile["set-resources"]) == {name for name, body in RULES.items() if "gpu=1" in body}
+def test_the_profile_holds_for_every_rule_that_wants_a_gpu(tmp_path):
+    """Those that train several SAEs at once, too, which no profile can name; and a rule that is named has its own."""
+    (tmp_path / "together.yaml").write_text("run: never-run\ntraining: {saes_together: 3}")
+    files = ("--configfile", "tests/tiny.yaml", str(tmp_path / "together.yaml"))
+    own = ("--set-resources", "gpu_rules:slurm_partition=gpus", "evaluate_scr:slurm_partition=big")
+    process = by_hand(ROOT, "snakemake", "--profile", "slurm", "--dry-run", *own, *files)
+    assert process.returncode == 0, process.stderr
+    asked = resources_of_jobs(process)
+    partitions = {rule: re.findall(r"slurm_partition=(\w+)", words) for rule, words in asked if "gpu=1" in words}
+    assert {"train_language_model", "cache_activations", "train_sae", "train_saes_1", "calibrate"} <= set(partitions)
+    assert partitions == {rule: ["big" if rule == "evaluate_scr" else "gpus"] for rule in partitions}
+    assert not [rule for rule, words in asked if "slurm_partition" in words and rule not in partitions]
+    assert yaml.safe_load((ROOT / "slurm/config.yaml").read_text())["set-resources"] == {
+        "gpu_rules": {"slurm_partition": "gpu"}
+    }
 
 
 def test_every_submitted_job_asks_for_more_at_each_retry():
@@ -91,15 +104,14 @@ def test_every_job_goes_through_slurm_and_gets_what_it_asks_for(checkout):
 
 
 @pytest.mark.slow
-def test_a_job_that_fails_shows_its_log_and_is_tried_again_with_more(checkout):
+def test_a_job_that_is_refused_shows_its_log_and_its_retry_ends_at_once_with_the_same(checkout):
     (checkout / "late.yaml").write_text("training: {threshold_start_step: 999}")
     process = through_slurm(checkout, "results/tiny/sae/batch_topk-k4", "late.yaml", options=("--retries", "1"))
     assert process.returncode == 1
-    assert (
-        "wta_sae train-sae: training.threshold_start_step: none of this run's 78 steps comes after step 999" in process.stderr
-    )
+    line = "wta_sae train-sae: training.threshold_start_step: none of this run's 78 steps comes after step 999"
+    assert process.stderr.count(line) == 2
     jobs = [job for job in jobs_of("train_sae") if job["JobState"] == "FAILED"]
-    assert [(job["MinMemoryNode"], job["TimeLimit"]) for job in jobs] == [("4000M", "04:00:00"), ("8000M", "08:00:00")]
+    assert [(job["MinMemoryNode"], job["TimeLimit"]) for job in jobs] == [("4000M", "04:00:00")] * 2  # no more would help
     assert not (checkout / "results/tiny/sae/batch_topk-k4").exists()
 
 
@@ -123,11 +135,48 @@ def test_a_training_job_that_is_cancelled_goes_on_from_its_checkpoint(checkout):
     *_, first, second = jobs_of("train_sae")
     assert [first["JobId"]] == cancelled
     assert (first["JobState"], second["JobState"]) == ("CANCELLED", "COMPLETED")
+    assert (first["MinMemoryNode"], second["MinMemoryNode"]) == ("4000M", "8000M")  # it might have been too little
     # Its shell waited for the stage, which Slurm would else kill at its last act.
     assert "returned non-zero exit status 143" in process.stderr
     (start,) = re.findall(r"training topk-k8: (\S+)/4.69k \[00:00<", log.read_text())
     assert start != "0.00"
     assert (checkout / "results/tiny/sae/topk-k8/sae_weights.safetensors").exists()
+    assert not list((checkout / "results/tiny/sae").glob(".*"))
+
+
+@pytest.mark.slow
+def test_a_job_that_slurm_does_not_take_shows_no_other_attempts_log(checkout):
+    log = checkout / "results/tiny/logs/train_sae/topk-k4.log"
+    log.write_text("the words of an earlier run\n")
+    too_much = ("--retries", "0", "--set-resources", "train_sae:mem_mb=9999999", "--forcerun", "results/tiny/sae/topk-k4")
+    process = through_slurm(checkout, "results/tiny/sae/topk-k4", options=too_much)
+    assert process.returncode == 1
+    assert "SLURM sbatch failed" in process.stderr
+    assert "the words of an earlier run" not in process.stdout + process.stderr
+
+
+@pytest.mark.slow
+def test_the_successor_of_an_orphaned_job_waits_for_it(checkout):
+    """Snakemake is killed, and started again: Slurm goes on with the job of the first."""
+    (checkout / "orphan.yaml").write_text("training: {epochs: 60}")
+    without_gpu = ("--set-resources", "gpu_rules:slurm_partition=cpu", "gpu_rules:gpu=0")
+    command = ("snakemake", "--profile", "slurm", *without_gpu, "--configfile", "tests/tiny.yaml", "orphan.yaml", "--")
+    target = "results/tiny/sae/wta-k8"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    first = subprocess.Popen([*command, target], cwd=checkout, env=variables_of(checkout), start_new_session=True, **quiet)
+    lock = checkout / "results/tiny/sae/.wta-k8.lock"
+    while not (lock.exists() and lock.read_text()):
+        assert first.poll() is None
+        time.sleep(0.1)
+    os.killpg(first.pid, signal.SIGKILL)
+    first.wait()
+    by_hand(checkout, *command[:-1], "--unlock")
+    process = through_slurm(checkout, target, "orphan.yaml", options=without_gpu)
+    assert process.returncode == 0, process.stdout + process.stderr
+    *_, orphan, successor = jobs_of("train_sae")
+    assert (orphan["JobState"], successor["JobState"]) == ("COMPLETED", "COMPLETED")
+    waited = rf"sae/wta-k8: written by process \d+ on \S+, Slurm job {orphan['JobId']}, since .+; waiting for it"
+    assert re.search(waited, (checkout / "results/tiny/logs/train_sae/wta-k8.log").read_text())
     assert not list((checkout / "results/tiny/sae").glob(".*"))
 
 

@@ -1,15 +1,16 @@
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 from wta_sae.__main__ import STAGES
-from wta_sae.workflow import flags, source_files
+from wta_sae.workflow import flags, source_files, state_of
 
 ROOT = Path(__file__).parents[1]
 
 
 def names(stage):
-    return {str(Path(file).resolve().relative_to(ROOT / "src" / "wta_sae")) for file in source_files(stage)}
+    return {str(file.relative_to(ROOT / "src/wta_sae")) for file in source_files(stage)}
 
 
 def test_flags_are_what_a_shell_takes():
@@ -22,6 +23,7 @@ def test_source_files_follow_imports_directly_and_not():
     assert not any(file.startswith(("metrics/core", "presentation/")) for file in files)
     assert "metrics/core.py" in names("evaluate core")
     assert "training.py" not in names("evaluate core")
+    assert not {"sae.py", "training.py", "provenance.py"} & names("cache-activations")
 
 
 def test_source_files_are_all_that_a_stage_loads():
@@ -30,7 +32,26 @@ def test_source_files_are_all_that_a_stage_loads():
         module = "wta_sae.stages." + stage.replace(" ", "_").replace("-", "_")
         code = f"import sys, {module}; print(*(m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'wta_sae'))"
         loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-        assert sorted(loaded) == [str(Path(file).resolve()) for file in source_files(stage)]
+        assert sorted(loaded) == list(map(str, source_files(stage)))
+
+
+def test_the_state_of_a_small_file_is_its_content_that_of_a_large_one_its_time(tmp_path):
+    def state(*paths):
+        state_of.cache_clear()  # in the workflow nothing changes between two askings
+        return state_of(*map(str, paths))
+
+    small, large = tmp_path / "small", tmp_path / "large"
+    absent = state(small, large)
+    small.write_text("a")
+    large.write_bytes(bytes(1_000_001))
+    first = state(small, large)
+    assert first != absent
+    os.utime(small, (1, 1))
+    assert state(small, large) == first
+    os.utime(large, (1, 1))
+    assert len({first, state(small, large), state(large, small), state(small)}) == 4
+    small.write_text("b")
+    assert state(small) != state(large)
 
 
 def test_every_stage_has_its_module_and_says_what_it_takes():

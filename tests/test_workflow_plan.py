@@ -7,7 +7,7 @@ import pytest
 import yaml
 from snakemake.cli import main as snakemake_main
 
-from workflow import ROOT, new_checkout, planned_jobs, snakemake
+from workflow import ROOT, new_checkout, planned_jobs, resources_of_jobs, snakemake
 from wta_sae.sweep import RELEASED_CODE, requested_saes
 
 DATASET = {"name": "org/a", "revision": "main", "splits": ["train", "test"], "text": "text"}
@@ -138,6 +138,15 @@ def test_the_whole_paper(tmp_path):
     assert jobs["cache_activations"] == 2  # one for the ablations that pack the text otherwise
     assert jobs["calibrate"] == jobs["evaluate_matched"] == 9
     assert jobs["paper"] == 1
+
+
+def test_tokenizing_asks_for_the_memory_that_the_text_takes():
+    """16 GB, says the preset."""
+    presets = [f"workflow/presets/{name}.yaml" for name in ("pythia-410m", "pythia-410m-released")]
+    target = "results/pythia-410m-released/tokens/train.safetensors"
+    process = snakemake(ROOT, "--dry-run", target, "--configfile", *presets)
+    (words,) = (words for rule, words in resources_of_jobs(process) if rule == "tokenize")
+    assert int(re.search(r"mem_mb=(\d+)", words)[1]) >= 16000
 
 
 def test_the_released_preset_is_every_ablation_at_once():

@@ -3,8 +3,10 @@
 import contextlib
 import os
 import random
+import re
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -12,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from workflow import by_hand, new_checkout, planned_jobs, snakemake, start_snakemake
+from workflow import by_hand, new_checkout, planned_jobs, snakemake, start_snakemake, variables_of
 
 pytestmark = pytest.mark.slow
 
@@ -44,12 +46,13 @@ def plan(checkout, *arguments):
 
 
 def leftovers(checkout):
-    return [path for path in (checkout / "results").rglob("*") if ".partial" in path.name]
+    return [path for path in (checkout / "results").rglob(".*") if path.name != ".snakemake_timestamp"]
 
 
 def test_every_artifact_is_there(finished):
     for name in ARTIFACTS:
         assert (finished / "results" / name).stat().st_size > 100, name
+        assert (finished / "results" / name).read_bytes() == (finished / "results/tiny" / name).read_bytes()
     assert (finished / "results" / "paper.pdf").read_bytes().startswith(b"%PDF")
     assert leftovers(finished) == []
 
@@ -90,13 +93,42 @@ def test_a_second_run_does_nothing(finished):
 
 def test_one_figure_is_rebuilt_alone(checkout):
     (checkout / "results/figure1.pdf").unlink()
-    assert plan(checkout, "results/figure1.pdf") == {"figure1": 1}
+    assert plan(checkout, "results/figure1.pdf") == {"artifact": 1}
+    (checkout / "results/tiny/figure1.pdf").unlink()
+    assert plan(checkout, "results/figure1.pdf") == {"figure1": 1, "artifact": 1}
 
 
 def test_a_deleted_metric_file_is_rebuilt_alone_when_asked_for(checkout):
     core = "results/tiny/metrics/topk-k4/core.json"
     (checkout / core).unlink()
+    assert plan(checkout) == {}  # no finished target needs it
     assert plan(checkout, core) == {"evaluate_core": 1}
+
+
+def test_a_damaged_metric_file_is_made_anew_as_the_message_says(checkout):
+    core = checkout / "results/tiny/metrics/topk-k4/core.json"
+    before = core.read_bytes()
+    core.write_bytes(before[:-20])
+    target = "results/tiny/table1.csv"
+    failed = snakemake(checkout, target, *TINY)
+    assert failed.returncode == 1
+    (advice,) = set(re.findall(r"core.json: not valid JSON .* by the same command with (--forcerun \S+)", failed.stderr))
+    again = snakemake(checkout, target, *TINY, *advice.split())
+    assert again.returncode == 0, again.stderr
+    assert core.read_bytes() == before
+
+
+def test_another_run_leaves_this_ones_artifacts_alone(checkout):
+    (checkout / "other.yaml").write_text("run: other")
+    before = (checkout / "results/tiny/table2.tex").read_bytes()
+    process = snakemake(checkout, "results/table2.tex", *TINY, "other.yaml")
+    assert process.returncode == 0, process.stderr
+    assert (checkout / "results/other/table2.tex").exists()
+    assert (checkout / "results/tiny/table2.tex").read_bytes() == before
+    assert plan(checkout, "results/table2.tex") == {
+        "artifact": 1
+    }  # the artifacts by the paper's names are those asked for last
+    assert plan(checkout, "results/tiny/table2.tex") == {}
 
 
 def test_touching_the_code_does_nothing_and_editing_it_reruns_just_what_uses_it(finished):
@@ -113,6 +145,26 @@ def test_touching_the_code_does_nothing_and_editing_it_reruns_just_what_uses_it(
     finally:
         file.write_text(before)
     assert plan(finished) == {}
+
+
+def test_an_edit_during_a_job_is_noticed_when_it_has_ended(checkout):
+    """Of code that the job has imported, and of a file that it reads."""
+    (checkout / "long.yaml").write_text("training: {epochs: 10}")
+    target, command = "results/tiny/sae/topk-k4", (*TINY, "long.yaml")
+    process = start_snakemake(checkout, target, *command)
+    lock = checkout / "results/tiny/sae/.topk-k4.lock"
+    while not lock.exists():
+        assert process.poll() is None
+        time.sleep(0.05)
+    for _ in range(100):  # until it has imported its code, and trains
+        if "/780 " in (checkout / "results/tiny/logs/train_sae/topk-k4.log").read_text():
+            break
+        time.sleep(0.1)
+    assert process.poll() is None
+    with (checkout / "src/wta_sae/selection.py").open("a") as file:
+        file.write("# edited\n")
+    assert process.wait() == 0
+    assert planned_jobs(snakemake(checkout, "--dry-run", target, *command)) == {"train_sae": 1}
 
 
 def test_a_changed_config_value_reruns_just_what_reads_it(finished, tmp_path):
@@ -146,9 +198,48 @@ def test_a_damaged_shard_stops_training_with_its_name_and_leaves_no_sae(checkout
     shutil.rmtree(checkout / "results/tiny/sae/topk-k4")
     process = snakemake(checkout, "results/tiny/sae/topk-k4", *TINY)
     assert process.returncode == 1
-    assert "shard-00001.safetensors: damaged (its checksum is not the manifest's); delete" in process.stderr
+    line = r"shard-00001.safetensors: damaged .* by the same command with (--forcerun results/tiny/activations)$"
+    (advice,) = set(re.findall(line, process.stderr, re.MULTILINE))
     assert not (checkout / "results/tiny/sae/topk-k4").exists()
     assert leftovers(checkout) == []
+    again = snakemake(checkout, "results/tiny/sae/topk-k4", *TINY, *advice.split())
+    assert again.returncode == 0, again.stderr
+    assert not {"cache_activations", "train_sae"} & set(plan(checkout))  # the same shards: no other SAE is trained again
+
+
+def test_freed_activations_are_made_again_for_a_new_sae_alone(checkout):
+    before = trained(checkout)
+    process = snakemake(checkout, "free_activations", *TINY)
+    assert process.returncode == 0, process.stderr
+    assert [path.name for path in (checkout / "results/tiny/activations").glob("[!.]*")] == ["manifest.json"]
+    assert plan(checkout) == {}
+    shutil.rmtree(checkout / "results/tiny/sae/topk-k8")
+    command = ("results/tiny/sae/topk-k8", *TINY)
+    failed = snakemake(checkout, *command)
+    assert failed.returncode == 1
+    line = r"safetensors: no such file; where the cache was freed, .* by the same command with (--forcerun \S+)$"
+    (advice,) = set(re.findall(line, failed.stderr, re.MULTILINE))
+    jobs = planned_jobs(snakemake(checkout, "--dry-run", *command, *advice.split()))
+    assert jobs == {"cache_activations": 1, "train_sae": 1}
+    again = snakemake(checkout, *command, *advice.split())
+    assert again.returncode == 0, again.stderr
+    assert trained(checkout) == before
+    assert not {"cache_activations", "train_sae"} & set(plan(checkout))
+
+
+def test_two_commands_that_cache_in_one_folder_end_as_one(checkout, tmp_path):
+    shutil.rmtree(checkout / "results/tiny/activations")
+    process = snakemake(checkout, "--dry-run", "results/tiny/activations", *TINY)
+    (line,) = re.findall(r"(python -m wta_sae cache-activations .*) > ", process.stdout + process.stderr)
+    command = line.replace("--out results/tiny/activations", f"--out {tmp_path}/activations").split()
+    both = [
+        subprocess.Popen(command, cwd=checkout, env=variables_of(checkout), stderr=subprocess.PIPE, text=True) for _ in range(2)
+    ]
+    errors = [process.communicate()[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], errors
+    assert sum("waiting for it" in error for error in errors) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a copy", "activations"]
+    assert len(list((tmp_path / "activations").glob("shard-*"))) == 5
 
 
 def test_a_job_killed_half_way_leaves_nothing_and_is_run_again(checkout):
@@ -241,6 +332,7 @@ def test_without_latex_only_the_pdf_is_missing(checkout, tmp_path):
         (binaries / program).symlink_to(shutil.which(program))
     for name in ("paper.pdf", "table2.tex"):
         (checkout / "results" / name).unlink()
+        (checkout / "results/tiny" / name).unlink()
     process = snakemake(checkout, "--keep-going", *TINY, PATH=str(binaries))
     assert process.returncode == 1
     lines = [line for line in process.stderr.splitlines() if line.startswith("wta_sae paper:")]

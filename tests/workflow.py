@@ -56,3 +56,9 @@ def planned_jobs(process):
     table = output[output.index("Job stats:") :].split("\n\n")[0]
     jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
     return {rule: count for rule, count in jobs.items() if rule not in ("total", "all")}
+
+
+def resources_of_jobs(process):
+    """(rule, its line of resources) of each job that snakemake prints."""
+    pattern = r"^(?:local)?rule (\w+):\n(?:    .*\n)*?    resources: (.*)$"
+    return re.findall(pattern, process.stdout + process.stderr, re.MULTILINE)

@@ -19,6 +19,7 @@ STAGES = {
     "train-language-model": "a small GPT-NeoX on the tokenized text",
     "fetch-language-model": "a language model from the hub, at a pinned revision",
     "cache-activations": "the residual stream after one block -> shuffled shards on disk",
+    "free-activations": "the shards of cached activations go, when all SAEs are trained",
     "train-sae": "one sparse autoencoder on cached activations",
     "calibrate": "an SAE's inference thresholds at a wanted L0",
     "fetch-labelled-texts": "labelled texts from the hub, at a pinned revision",

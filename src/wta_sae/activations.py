@@ -20,6 +20,7 @@ from torch import Tensor
 
 from wta_sae.errors import UserError
 from wta_sae.files import (
+    anew,
     array_sha256,
     file_sha256,
     read_json,
@@ -80,7 +81,7 @@ def cache_activations(
     documents. No shard depends on another, so that an interrupted job goes on with what its whole ones lack. A shard is
     written while the next one is computed; no more than these two are in memory.
 
-    computed_by: code and versions (`wta_sae.provenance.computed_by`); shards of others are not taken over.
+    computed_by: code and versions (`wta_sae.origin.computed_by`); shards of others are not taken over.
 
     Raises UserError where the contexts hold fewer than `rows` valid tokens, or a residual is not finite.
     """
@@ -223,8 +224,18 @@ class ActivationCache:
                         yield torch.cat(parts) if len(parts) > 1 else parts[0]
                         parts, missing = [], batch_tokens
 
+    def free(self) -> int:
+        """Removes the shards, and leaves the manifest; returns how many bytes they took."""
+        files = [path for shard in self.manifest.shards if (path := self.directory / shard.file).is_file()]
+        taken = sum(path.stat().st_size for path in files)
+        for path in files:
+            path.unlink()
+        return taken
+
     def _rows(self, shard: Shard) -> Tensor:
         path = self.directory / shard.file
+        if not path.is_file():
+            raise UserError(f"{path}: no such file; where the cache was freed, {anew(path)}")
         rows_ND = read_tensors(path, shard.sha256)[0].get("activations")
         wanted = (shard.rows, self.manifest.width)
         if rows_ND is None or rows_ND.shape != wanted:

@@ -35,16 +35,19 @@ class Checkpoints:
 
     def latest(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
         """The tensors and the state saved last, or None; a file that is damaged or of another origin is passed over."""
+        told = set()
         for file in reversed(self._files()):
             try:
                 origin = read_tensor_metadata(file).get("origin")
                 if origin == self.origin:
                     tensors, metadata = read_tensors(file)
                     return tensors, metadata["state"]
-                why = f"of a job of other {differing(self.origin, origin)}"
+                why = f"left by a job of other {differing(self.origin, origin)}"
             except UserError:
                 why = "damaged"
-            print(f"{file}: {why}; passed over", file=sys.stderr)
+            if why not in told:
+                print(f"{file}: {why}; passed over", file=sys.stderr)
+                told.add(why)
         return None
 
     def due(self) -> bool:

@@ -6,7 +6,6 @@ It stands in files of its own, so that equal results are equal bytes whatever ma
 import platform
 import subprocess
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +14,10 @@ import torch
 from wta_sae.devices import product_dtype
 from wta_sae.errors import UserError
 from wta_sae.files import read_json
+from wta_sae.origin import versions
 from wta_sae.sae import PROVENANCE_FILE
-from wta_sae.workflow import code_sha256
 
 ROOT = Path(__file__).parents[2]
-LIBRARIES = ("torch", "transformers", "datasets", "safetensors", "numpy", "pandas", "scikit-learn")
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
@@ -35,16 +33,6 @@ def provenance(device: torch.device) -> dict[str, Any]:
         "versions": versions(),
         **git_state(ROOT),
     }
-
-
-def versions() -> dict[str, str]:
-    """Of Python and the libraries that compute."""
-    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
-
-
-def computed_by(stage: str) -> dict[str, Any]:
-    """The code and the libraries of a stage: what an interrupted job left is taken over by the same alone."""
-    return {"code": code_sha256(stage), "versions": versions()}
 
 
 def git_state(root: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import ast
 import hashlib
-import os
 import shlex
 from collections.abc import Mapping
 from functools import cache
@@ -28,8 +27,8 @@ def flags(options: Mapping[str, Any]) -> str:
     return " ".join(words)
 
 
-def source_files(stage: str) -> list[str]:
-    """The project's own files that a stage of the command line runs, found by following its imports; relative paths.
+def source_files(stage: str) -> list[Path]:
+    """The project's own files that a stage of the command line runs, found by following its imports.
 
     Not among them: `__main__`, which only dispatches.
     """
@@ -41,7 +40,7 @@ def source_files(stage: str) -> list[str]:
             continue
         found.add(file)
         waiting += _imported_files(file)
-    return sorted(os.path.relpath(file) for file in found)
+    return sorted(found)
 
 
 @cache
@@ -53,8 +52,28 @@ def code_sha256(stage: str) -> str:
     """
     digest = hashlib.sha256()
     for file in source_files(stage):
-        name = Path(file).resolve().relative_to(PACKAGE).as_posix()
-        digest.update(f"{name} {hashlib.sha256(Path(file).read_bytes()).hexdigest()};".encode())
+        digest.update(f"{file.relative_to(PACKAGE).as_posix()} {hashlib.sha256(file.read_bytes()).hexdigest()};".encode())
+    return digest.hexdigest()
+
+
+LARGE = 1_000_000  # bytes
+
+
+@cache
+def state_of(*files: str) -> str:
+    """Digest of what the user may edit, for a parameter of the rules that read it, for the same reason.
+
+    A large file is known by its size and time; one that is not there, by that.
+    """
+    digest = hashlib.sha256()
+    for file in files:
+        path = Path(file)
+        status = path.stat() if path.is_file() else None
+        if status is not None and status.st_size <= LARGE:
+            state = hashlib.sha256(path.read_bytes()).hexdigest()
+        else:
+            state = status and f"{status.st_size} {status.st_mtime_ns}"
+        digest.update(f"{file} {state};".encode())
     return digest.hexdigest()
 
 

@@ -2,7 +2,6 @@ rule cache_activations:
     input:
         lm=LANGUAGE_MODEL,
         tokens=lambda wildcards: f"<run>/tokens/{CACHES[wildcards.cache]}.safetensors",
-        code=source_files("cache-activations"),
     output:
         directory("<run>/{cache}"),
     log:
@@ -17,10 +16,23 @@ rule cache_activations:
         runtime=growing(120),
         gpu=1,
     params:
-        layer=config["language_model"]["layer"],
-        options=flags({k: v for k, v in config["activations"].items() if k not in CONCATENATED}),
-        seed=SEED,
-        threads=THREADS,  # not {threads}, which fewer cores make smaller
+        options=CACHING,
+        code=code_sha256("cache-activations"),
     shell:
-        "python -m wta_sae cache-activations --lm {input.lm:q} --layer {params.layer} --token-file {input.tokens}"
-        " {params.options} --seed {params.seed} --threads {params.threads} --out {output} > {log} 2>&1"
+        "python -m wta_sae cache-activations --lm {input.lm:q} --token-file {input.tokens} {params.options}"
+        " --out {output} > {log} 2>&1"
+
+
+# By hand, where the caches are in the way: the paper's take 205 GB. What was trained on them stays, and stays up to date.
+rule free_activations:
+    input:
+        expand("<run>/sae/{sae}", sae=SAES),
+    log:
+        "<run>/logs/free_activations.log",
+    localrule: True
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        caches=[f"{RUN}/{cache}" for cache in CACHES],
+    shell:
+        "python -m wta_sae free-activations {params.caches} > {log} 2>&1"

@@ -1,15 +1,21 @@
 import json
+import logging
+import os
 import re
 import shlex
+import shutil
+import uuid
 
 from wta_sae.config import check_config, check_folder_writable, check_model_folder
 from wta_sae.errors import UserError
 from wta_sae.gpus import visible_gpus
+from wta_sae.job_logs import OwnLogs
 from wta_sae.labelled_sets import DOCSTRINGS, class_sets, concept_pairs, fetch_options, fetched_datasets
+from wta_sae.refusals import FOLDER_VARIABLE, refusal
 from wta_sae.text.paths import matching_files
 from wta_sae.sweep import matched_saes, requested_saes, table1_saes, trained_together
 from wta_sae.variants import VARIANTS
-from wta_sae.workflow import flags, source_files
+from wta_sae.workflow import code_sha256, flags, state_of
 
 # Under --sdm conda a rule's environment holds the libraries; the package itself is always this checkout's.
 # Threads that wait spin but briefly: spinning long, they make a step five times slower where anything else is running.
@@ -17,6 +23,12 @@ from wta_sae.workflow import flags, source_files
 # die before it, at which Slurm kills the rest.
 SOURCE = shlex.quote(f"{workflow.basedir}/src")
 shell.prefix(f"trap : TERM; export PYTHONPATH={SOURCE} GOMP_SPINCOUNT=1000; ")
+
+
+logging.getLogger("snakemake.logging").addFilter(OwnLogs())
+
+# Where this run's jobs note that they were refused; a job's own Snakemake has it from the environment.
+os.environ.setdefault(FOLDER_VARIABLE, f"{os.getcwd()}/.snakemake/refusals/{uuid.uuid4().hex}")
 
 
 def checked(function, *arguments):
@@ -33,6 +45,13 @@ checked(check_folder_writable, "results")
 # Of the jobs that gain by several. A job's result depends on its threads: they are the same on every machine, whatever --cores
 # is, and more cores run more jobs.
 THREADS = 2
+
+RUN = f"results/{config['run']}"
+ARTIFACTS = (
+    *("paper.pdf", "table1.tex", "table_published.tex", "table_matched.tex", "table_claims.tex", "table2.tex", "numbers.tex"),
+    *(f"figure{number}.{suffix}" for number in (1, 2, 3) for suffix in ("pdf", "png")),
+    "reproduction.md",
+)
 
 SEED = config["seeds"][0]
 SAES = {spec.name: spec for spec in checked(requested_saes, config)}
@@ -56,6 +75,11 @@ if config["text"]["source"] == "files":
 if config["language_model"]["source"] == "path":
     checked(check_model_folder, config["language_model"]["path"])
 
+# About the size of the text that is read whole, in MB, which the jobs that do so need thrice; the packages' is small.
+TEXT_MB = round(sum(os.path.getsize(file) for file in TEXT_FILES) / 1e6)
+if config["text"]["source"] == "hub":
+    TEXT_MB = round(config["text"]["hub"]["characters"] / 1e6)
+
 DOCUMENTS = f"<run>/text/{config['text']['source']}.parquet"
 LANGUAGE_MODEL = config["language_model"]["path"] if config["language_model"]["source"] == "path" else "<run>/lm"
 TOKENIZER = "<run>/tokenizer" if config["language_model"]["source"] == "train" else LANGUAGE_MODEL
@@ -77,6 +101,11 @@ def cache_name(packing, prepend_bos):
 PACKINGS = {(spec.packing, spec.prepend_bos) for spec in SAES.values()}
 CACHES = {cache_name(*packing): training_contexts(*packing) for packing in PACKINGS}
 CONCATENATED = {"packing": "concatenated", "prepend_bos": True}
+CACHING = flags(
+    {"layer": config["language_model"]["layer"]}
+    | {key: value for key, value in config["activations"].items() if key not in CONCATENATED}
+    | {"seed": SEED, "threads": THREADS}  # not {threads}, which fewer cores make smaller
+)
 CONTEXTS = {
     training_contexts(packing, prepend_bos): {
         "split": "train",
@@ -109,6 +138,7 @@ wildcard_constraints:
     dataset=one_of(LABELLED_DATASETS),
     class_set=one_of(CLASS_SETS),
     pair=one_of(CONCEPT_PAIRS),
+    artifact=one_of(ARTIFACTS),
     collection="metrics|table1|figure2|figure3|table_matched",
 
 
@@ -136,6 +166,11 @@ def training_activations(specs):
     return f"<run>/{cache_name(specs[0].packing, specs[0].prepend_bos)}"
 
 
+def training_tokens(specs):
+    """What that cache is made of."""
+    return f"<run>/tokens/{training_contexts(specs[0].packing, specs[0].prepend_bos)}.safetensors"
+
+
 def training_flags(specs):
     """The seed that they share, then what sets each apart from another; settings of WTA alone only there."""
     saes = []
@@ -160,8 +195,16 @@ def families_of(sae):
 
 
 def growing(amount):
-    """A resource of which each retry asks for more: a job stopped for its memory or its time then gets further."""
-    return lambda wildcards, attempt: amount * attempt
+    """A resource of which each retry asks for more: a job stopped for its memory or its time then gets further.
+
+    Not the retry of a job that was refused for its input, for which no memory is enough.
+    """
+
+    def asked_for(wildcards, attempt, rulename):
+        refused = attempt > 1 and refusal(workflow.get_rule(rulename).expand_output(wildcards)[0])
+        return amount if refused else amount * attempt
+
+    return asked_for
 
 
 def collected(wildcards):

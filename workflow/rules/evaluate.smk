@@ -3,7 +3,6 @@ rule evaluate_core:
         lm=LANGUAGE_MODEL,
         sae="<run>/sae/{sae}",
         tokens="<run>/tokens/evaluation.safetensors",
-        code=source_files("evaluate core"),
     output:
         metrics="<run>/metrics/{sae}/core.json",
         latents="<run>/metrics/{sae}/core.safetensors",
@@ -21,6 +20,7 @@ rule evaluate_core:
         layer=config["language_model"]["layer"],
         inference=inference_rules,
         batch_contexts=config["evaluation"]["batch_contexts"],
+        code=code_sha256("evaluate core"),
     shell:
         "python -m wta_sae evaluate core --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --tokens {input.tokens} --batch-contexts {params.batch_contexts}"
@@ -31,7 +31,6 @@ rule evaluate_core:
 rule evaluate_geometry:
     input:
         sae="<run>/sae/{sae}",
-        code=source_files("evaluate geometry"),
     output:
         metrics="<run>/metrics/{sae}/geometry.json",
         latents="<run>/metrics/{sae}/geometry.safetensors",
@@ -44,6 +43,8 @@ rule evaluate_geometry:
     resources:
         mem_mb=growing(2000),
         runtime=growing(30),
+    params:
+        code=code_sha256("evaluate geometry"),
     shell:
         "python -m wta_sae evaluate geometry --sae {input.sae} --threads {threads}"
         " --out {output.metrics} --latents-out {output.latents} > {log} 2>&1"
@@ -54,7 +55,6 @@ rule evaluate_subspace:
         lm=LANGUAGE_MODEL,
         sae="<run>/sae/{sae}",
         tokens="<run>/tokens/evaluation.safetensors",
-        code=source_files("evaluate subspace"),
     output:
         metrics="<run>/metrics/{sae}/subspace.json",
     log:
@@ -71,6 +71,7 @@ rule evaluate_subspace:
         layer=config["language_model"]["layer"],
         inference=inference_rules,
         batch_contexts=config["evaluation"]["batch_contexts"],
+        code=code_sha256("evaluate subspace"),
     shell:
         "python -m wta_sae evaluate subspace --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --tokens {input.tokens} --batch-contexts {params.batch_contexts}"
@@ -84,7 +85,6 @@ rule evaluate_classes:
         sae="<run>/sae/{sae}",
         texts=PROBING_TEXTS,
         tpp_texts=TPP_TEXTS,
-        code=source_files("evaluate classes"),
     output:
         probing="<run>/metrics/{sae}/probing.json",
         tpp="<run>/metrics/{sae}/tpp.json",
@@ -105,6 +105,7 @@ rule evaluate_classes:
         batch_texts=config["evaluation"]["batch_texts"],
         perturbed_latents=config["evaluation"]["perturbed_latents"],
         seed=SEED,
+        code=code_sha256("evaluate classes"),
     shell:
         "python -m wta_sae evaluate classes --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --texts {input.texts} --tpp-texts {input.tpp_texts} --context-length {params.context_length}"
@@ -117,7 +118,6 @@ rule evaluate_scr:
         lm=LANGUAGE_MODEL,
         sae="<run>/sae/{sae}",
         quadrants=QUADRANTS,
-        code=source_files("evaluate scr"),
     output:
         metrics="<run>/metrics/{sae}/scr.json",
     log:
@@ -137,6 +137,7 @@ rule evaluate_scr:
         batch_texts=config["evaluation"]["batch_texts"],
         perturbed_latents=config["evaluation"]["perturbed_latents"],
         seed=SEED,
+        code=code_sha256("evaluate scr"),
     shell:
         "python -m wta_sae evaluate scr --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference {params.inference} --quadrants {input.quadrants} --context-length {params.context_length}"
@@ -147,7 +148,6 @@ rule evaluate_scr:
 rule collect_metrics:
     input:
         unpack(collected),
-        code=source_files("collect-metrics"),
     output:
         "<run>/{collection}.csv",
     log:
@@ -161,6 +161,7 @@ rule collect_metrics:
         runtime=growing(10),
     params:
         run=config["run"],
+        code=code_sha256("collect-metrics"),
     shell:
         "python -m wta_sae collect-metrics --run {params.run} --saes {input.saes} --metrics {input.metrics}"
         " --out {output} > {log} 2>&1"

@@ -5,7 +5,6 @@ if config["language_model"]["source"] == "train":
             tokenizer="<run>/tokenizer",
             train="<run>/tokens/train.safetensors",
             evaluation="<run>/tokens/evaluation.safetensors",
-            code=source_files("train-language-model"),
         output:
             directory("<run>/lm"),
         log:
@@ -23,6 +22,7 @@ if config["language_model"]["source"] == "train":
             options=flags({k: v for k, v in config["language_model"]["train"].items() if k != "vocabulary"}),
             seed=SEED,
             threads=THREADS,  # not {threads}, which fewer cores make smaller
+            code=code_sha256("train-language-model"),
         shell:
             "python -m wta_sae train-language-model --tokenizer {input.tokenizer:q} --train-tokens {input.train}"
             " --evaluation-tokens {input.evaluation} {params.options} --seed {params.seed} --threads {params.threads} --out {output} > {log} 2>&1"
@@ -31,8 +31,6 @@ if config["language_model"]["source"] == "train":
 if config["language_model"]["source"] == "hub":
 
     rule fetch_language_model:
-        input:
-            code=source_files("fetch-language-model"),
         output:
             directory("<run>/lm"),
         log:
@@ -47,5 +45,6 @@ if config["language_model"]["source"] == "hub":
             runtime=120,
         params:
             options=flags(config["language_model"]["hub"]),
+            code=code_sha256("fetch-language-model"),
         shell:
             "python -m wta_sae fetch-language-model {params.options} --out {output} > {log} 2>&1"

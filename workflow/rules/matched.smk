@@ -3,7 +3,6 @@ rule calibrate:
         lm=LANGUAGE_MODEL,
         sae="<run>/sae/{sae}",
         tokens="<run>/tokens/calibration.safetensors",
-        code=source_files("calibrate"),
     output:
         directory("<run>/matched/{sae}"),
     log:
@@ -20,6 +19,7 @@ rule calibrate:
         layer=config["language_model"]["layer"],
         l0=config["paper"]["table1_k"],
         batch_contexts=config["evaluation"]["batch_contexts"],
+        code=code_sha256("calibrate"),
     shell:
         "python -m wta_sae calibrate --lm {input.lm:q} --layer {params.layer} --sae {input.sae} --l0 {params.l0}"
         " --tokens {input.tokens} --batch-contexts {params.batch_contexts} --threads {threads} --out {output} > {log} 2>&1"
@@ -30,7 +30,6 @@ rule evaluate_matched:
         lm=LANGUAGE_MODEL,
         sae="<run>/matched/{sae}",
         tokens="<run>/tokens/evaluation.safetensors",
-        code=source_files("evaluate core"),
     output:
         metrics="<run>/metrics/{sae}/matched.json",
     log:
@@ -46,6 +45,7 @@ rule evaluate_matched:
     params:
         layer=config["language_model"]["layer"],
         batch_contexts=config["evaluation"]["batch_contexts"],
+        code=code_sha256("evaluate core"),
     shell:
         "python -m wta_sae evaluate core --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
         " --inference matched_topk matched_threshold matched_per_latent --tokens {input.tokens}"

@@ -1,6 +1,4 @@
 rule record_config:
-    input:
-        code=source_files("record-config"),
     output:
         "<run>/config.json",
     log:
@@ -10,6 +8,7 @@ rule record_config:
         "../../envs/torch.yaml"
     params:
         config=json.dumps(config, sort_keys=True),
+        code=code_sha256("record-config"),
     shell:
         "python -m wta_sae record-config --config {params.config:q} --out {output} > {log} 2>&1"
 
@@ -17,7 +16,6 @@ rule record_config:
 rule record_provenance:
     input:
         saes=expand("<run>/sae/{sae}", sae=SAES),
-        code=source_files("record-provenance"),
     output:
         "<run>/provenance.json",
     log:
@@ -25,6 +23,8 @@ rule record_provenance:
     localrule: True
     conda:
         "../../envs/torch.yaml"
+    params:
+        code=code_sha256("record-provenance"),
     shell:
         "python -m wta_sae record-provenance --saes {input.saes} --out {output} > {log} 2>&1"
 
@@ -34,10 +34,9 @@ rule figure1:
         saes=expand("<run>/sae/{sae}", sae=SWEEP_SAES),
         latents=expand("<run>/metrics/{sae}/geometry.safetensors", sae=SWEEP_SAES),
         published="paper/published.yaml",
-        code=source_files("figure1"),
     output:
-        pdf="results/figure1.pdf",
-        png="results/figure1.png",
+        pdf="<run>/figure1.pdf",
+        png="<run>/figure1.png",
     log:
         "<run>/logs/figure1.log",
     benchmark:
@@ -47,6 +46,9 @@ rule figure1:
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),
+    params:
+        code=code_sha256("figure1"),
+        published=state_of("paper/published.yaml"),
     shell:
         "python -m wta_sae figure1 --saes {input.saes} --latents {input.latents} --published {input.published}"
         " --pdf {output.pdf} --png {output.png} > {log} 2>&1"
@@ -57,10 +59,9 @@ rule figure2:
         config="<run>/config.json",
         metrics="<run>/figure2.csv",
         published="paper/published.yaml",
-        code=source_files("figure2"),
     output:
-        pdf="results/figure2.pdf",
-        png="results/figure2.png",
+        pdf="<run>/figure2.pdf",
+        png="<run>/figure2.png",
     log:
         "<run>/logs/figure2.log",
     benchmark:
@@ -70,6 +71,9 @@ rule figure2:
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),
+    params:
+        code=code_sha256("figure2"),
+        published=state_of("paper/published.yaml"),
     shell:
         "python -m wta_sae figure2 --config {input.config} --metrics {input.metrics} --published {input.published}"
         " --pdf {output.pdf} --png {output.png} > {log} 2>&1"
@@ -78,10 +82,9 @@ rule figure2:
 rule figure3:
     input:
         metrics="<run>/figure3.csv",
-        code=source_files("figure3"),
     output:
-        pdf="results/figure3.pdf",
-        png="results/figure3.png",
+        pdf="<run>/figure3.pdf",
+        png="<run>/figure3.png",
     log:
         "<run>/logs/figure3.log",
     benchmark:
@@ -93,6 +96,7 @@ rule figure3:
         runtime=growing(10),
     params:
         k=config["paper"]["table1_k"],
+        code=code_sha256("figure3"),
     shell:
         "python -m wta_sae figure3 --metrics {input.metrics} --k {params.k} --pdf {output.pdf} --png {output.png}"
         " > {log} 2>&1"
@@ -102,9 +106,8 @@ rule table1:
     input:
         metrics="<run>/table1.csv",
         published="paper/published.yaml",
-        code=source_files("table1"),
     output:
-        "results/table1.tex",
+        "<run>/table1.tex",
     log:
         "<run>/logs/table1.log",
     benchmark:
@@ -117,6 +120,8 @@ rule table1:
     params:
         rate=config["paper"]["table1_rate"],
         k=config["paper"]["table1_k"],
+        code=code_sha256("table1"),
+        published=state_of("paper/published.yaml"),
     shell:
         "python -m wta_sae table1 --metrics {input.metrics} --published {input.published} --rate {params.rate} --k {params.k}"
         " --out {output} > {log} 2>&1"
@@ -125,9 +130,8 @@ rule table1:
 rule table_matched:
     input:
         metrics="<run>/table_matched.csv",
-        code=source_files("table-matched"),
     output:
-        "results/table_matched.tex",
+        "<run>/table_matched.tex",
     log:
         "<run>/logs/table_matched.log",
     benchmark:
@@ -140,6 +144,7 @@ rule table_matched:
     params:
         rate=config["paper"]["table1_k"] / config["training"]["latents"],
         k=config["paper"]["table1_k"],
+        code=code_sha256("table-matched"),
     shell:
         "python -m wta_sae table-matched --metrics {input.metrics} --rate {params.rate} --k {params.k} --out {output}"
         " > {log} 2>&1"
@@ -149,9 +154,8 @@ rule table_published:
     input:
         metrics="<run>/metrics.csv",
         published="paper/published.yaml",
-        code=source_files("table-published"),
     output:
-        "results/table_published.tex",
+        "<run>/table_published.tex",
     log:
         "<run>/logs/table_published.log",
     benchmark:
@@ -164,6 +168,8 @@ rule table_published:
     params:
         rate=config["paper"]["table1_rate"],
         k=config["paper"]["table1_k"],
+        code=code_sha256("table-published"),
+        published=state_of("paper/published.yaml"),
     shell:
         "python -m wta_sae table-published --metrics {input.metrics} --published {input.published}"
         " --rate {params.rate} --k {params.k} --out {output} > {log} 2>&1"
@@ -172,9 +178,8 @@ rule table_published:
 rule table2:
     input:
         contributions="paper/contributions.yaml",
-        code=source_files("table2"),
     output:
-        "results/table2.tex",
+        "<run>/table2.tex",
     log:
         "<run>/logs/table2.log",
     benchmark:
@@ -184,6 +189,9 @@ rule table2:
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),
+    params:
+        code=code_sha256("table2"),
+        contributions=state_of("paper/contributions.yaml"),
     shell:
         "python -m wta_sae table2 --contributions {input.contributions} --out {output} > {log} 2>&1"
 
@@ -194,9 +202,8 @@ rule numbers:
         metrics="<run>/metrics.csv",
         provenance="<run>/provenance.json",
         published="paper/published.yaml",
-        code=source_files("numbers"),
     output:
-        "results/numbers.tex",
+        "<run>/numbers.tex",
     log:
         "<run>/logs/numbers.log",
     benchmark:
@@ -206,6 +213,9 @@ rule numbers:
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),
+    params:
+        code=code_sha256("numbers"),
+        published=state_of("paper/published.yaml"),
     shell:
         "python -m wta_sae numbers --config {input.config} --metrics {input.metrics} --published {input.published}"
         " --provenance {input.provenance} --out {output} > {log} 2>&1"
@@ -213,20 +223,19 @@ rule numbers:
 
 rule paper:
     input:
-        "results/numbers.tex",
-        "results/table1.tex",
-        "results/table_matched.tex",
-        "results/table_published.tex",
-        "results/table2.tex",
-        "results/table_claims.tex",
-        "results/figure1.pdf",
-        "results/figure2.pdf",
-        "results/figure3.pdf",
+        "<run>/numbers.tex",
+        "<run>/table1.tex",
+        "<run>/table_matched.tex",
+        "<run>/table_published.tex",
+        "<run>/table2.tex",
+        "<run>/table_claims.tex",
+        "<run>/figure1.pdf",
+        "<run>/figure2.pdf",
+        "<run>/figure3.pdf",
         bibliography="paper/references.bib",
         main="paper/main.tex",
-        code=source_files("paper"),
     output:
-        "results/paper.pdf",
+        "<run>/paper.pdf",
     log:
         "<run>/logs/paper.log",
     benchmark:
@@ -236,5 +245,24 @@ rule paper:
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),
+    params:
+        inputs=subpath(output[0], parent=True),
+        code=code_sha256("paper"),
+        sources=state_of("paper/main.tex", "paper/references.bib"),
     shell:
-        "python -m wta_sae paper --main {input.main} --inputs results --out {output} > {log} 2>&1"
+        "python -m wta_sae paper --main {input.main} --inputs {params.inputs} --out {output} > {log} 2>&1"
+
+
+# The artifacts of the run that was asked for last, by the names that stand in the paper.
+rule artifact:
+    input:
+        "<run>/{artifact}",
+    output:
+        "results/{artifact}",
+    log:
+        "<run>/logs/artifact/{artifact}.log",
+    localrule: True
+    conda:
+        "../../envs/torch.yaml"
+    shell:
+        "cp {input} {input}.copy > {log} 2>&1 && mv {input}.copy {output}"

@@ -3,9 +3,8 @@ rule reproduction:
         config="<run>/config.json",
         metrics="<run>/metrics.csv",
         published="paper/published.yaml",
-        code=source_files("reproduction"),
     output:
-        "results/reproduction.md",
+        "<run>/reproduction.md",
     log:
         "<run>/logs/reproduction.log",
     benchmark:
@@ -15,6 +14,9 @@ rule reproduction:
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),
+    params:
+        code=code_sha256("reproduction"),
+        published=state_of("paper/published.yaml"),
     shell:
         "python -m wta_sae reproduction --config {input.config} --metrics {input.metrics} --published {input.published}"
         " --out {output} > {log} 2>&1"
@@ -25,9 +27,8 @@ rule table_claims:
         config="<run>/config.json",
         metrics="<run>/metrics.csv",
         published="paper/published.yaml",
-        code=source_files("table-claims"),
     output:
-        "results/table_claims.tex",
+        "<run>/table_claims.tex",
     log:
         "<run>/logs/table_claims.log",
     benchmark:
@@ -37,6 +38,9 @@ rule table_claims:
     resources:
         mem_mb=growing(1000),
         runtime=growing(10),
+    params:
+        code=code_sha256("table-claims"),
+        published=state_of("paper/published.yaml"),
     shell:
         "python -m wta_sae table-claims --config {input.config} --metrics {input.metrics} --published {input.published}"
         " --out {output} > {log} 2>&1"

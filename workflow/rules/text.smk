@@ -3,7 +3,6 @@ rule collect_text:
         text_files,
         # The default text is the documentation of the packages that these pins install.
         pins="constraints.txt",
-        code=source_files("collect-text"),
     output:
         "<run>/text/{source}.parquet",
     log:
@@ -22,14 +21,14 @@ rule collect_text:
         options=lambda wildcards: flags(config["text"][wildcards.source]),
         workers=lambda wildcards: f"--workers {THREADS}" if wildcards.source == "docstrings" else "",
         evaluation_share=config["text"]["evaluation_share"],
+        code=code_sha256("collect-text"),
+        sources=lambda wildcards: state_of("constraints.txt", *text_files(wildcards)),
     shell:
         "python -m wta_sae collect-text {wildcards.source} {params.options} {params.workers}"
         " --evaluation-share {params.evaluation_share} --out {output} > {log} 2>&1"
 
 
 rule fetch_text:
-    input:
-        code=source_files("collect-text"),
     output:
         "<run>/text/hub.parquet",
     log:
@@ -45,6 +44,7 @@ rule fetch_text:
     params:
         options=flags(config["text"].get("hub", {})),
         evaluation_share=config["text"]["evaluation_share"],
+        code=code_sha256("collect-text"),
     shell:
         "python -m wta_sae collect-text hub {params.options}"
         " --evaluation-share {params.evaluation_share} --out {output} > {log} 2>&1"
@@ -53,7 +53,6 @@ rule fetch_text:
 rule train_tokenizer:
     input:
         documents=DOCUMENTS,
-        code=source_files("train-tokenizer"),
     output:
         directory("<run>/tokenizer"),
     log:
@@ -64,10 +63,11 @@ rule train_tokenizer:
         "../../envs/torch.yaml"
     threads: THREADS
     resources:
-        mem_mb=growing(3000),
+        mem_mb=growing(3000 + 3 * TEXT_MB),
         runtime=growing(30),
     params:
         vocabulary=config["language_model"].get("train", {}).get("vocabulary"),
+        code=code_sha256("train-tokenizer"),
     shell:
         "python -m wta_sae train-tokenizer --documents {input.documents} --vocabulary {params.vocabulary}"
         " --out {output} > {log} 2>&1"
@@ -77,7 +77,6 @@ rule tokenize:
     input:
         documents=DOCUMENTS,
         tokenizer=TOKENIZER,
-        code=source_files("tokenize"),
     output:
         "<run>/tokens/{contexts}.safetensors",
     log:
@@ -88,20 +87,19 @@ rule tokenize:
         "../../envs/torch.yaml"
     threads: THREADS
     resources:
-        mem_mb=growing(3000),
+        mem_mb=growing(3000 + 3 * TEXT_MB),
         runtime=growing(60),
     params:
         options=lambda wildcards: flags(CONTEXTS[wildcards.contexts]),
         length=config["text"]["context_length"],
         seed=SEED,
+        code=code_sha256("tokenize"),
     shell:
         "python -m wta_sae tokenize --documents {input.documents} --tokenizer {input.tokenizer:q}"
         " {params.options} --length {params.length} --seed {params.seed} --out {output} > {log} 2>&1"
 
 
 rule fetch_labelled_texts:
-    input:
-        code=source_files("fetch-labelled-texts"),
     output:
         "<run>/labelled/rows/{dataset}.parquet",
     log:
@@ -116,6 +114,7 @@ rule fetch_labelled_texts:
         runtime=120,
     params:
         options=lambda wildcards: LABELLED_DATASETS[wildcards.dataset],
+        code=code_sha256("fetch-labelled-texts"),
     shell:
         "python -m wta_sae fetch-labelled-texts {params.options} --out {output} > {log} 2>&1"
 
@@ -123,7 +122,6 @@ rule fetch_labelled_texts:
 rule label_docstrings:
     input:
         documents="<run>/text/docstrings.parquet",
-        code=source_files("label docstrings"),
     output:
         f"<run>/labelled/rows/{DOCSTRINGS}.parquet",
     log:
@@ -137,6 +135,7 @@ rule label_docstrings:
         runtime=growing(10),
     params:
         seed=SEED,
+        code=code_sha256("label docstrings"),
     shell:
         "python -m wta_sae label docstrings --documents {input.documents} --seed {params.seed} --out {output} > {log} 2>&1"
 
@@ -144,7 +143,6 @@ rule label_docstrings:
 rule label_classes:
     input:
         rows=lambda wildcards: f"<run>/labelled/rows/{CLASS_SETS[wildcards.class_set].rows}.parquet",
-        code=source_files("label classes"),
     output:
         "<run>/labelled/classes/{class_set}.json",
     log:
@@ -161,6 +159,7 @@ rule label_classes:
         train=config["labelled_texts"]["train_per_class"],
         test=config["labelled_texts"]["test_per_class"],
         seed=SEED,
+        code=code_sha256("label classes"),
     shell:
         "python -m wta_sae label classes --rows {input.rows} {params.options} --train {params.train} --test {params.test}"
         " --seed {params.seed} --out {output} > {log} 2>&1"
@@ -169,7 +168,6 @@ rule label_classes:
 rule label_quadrants:
     input:
         rows=lambda wildcards: f"<run>/labelled/rows/{CONCEPT_PAIRS[wildcards.pair].rows}.parquet",
-        code=source_files("label quadrants"),
     output:
         "<run>/labelled/quadrants/{pair}.json",
     log:
@@ -185,6 +183,7 @@ rule label_quadrants:
         options=lambda wildcards: pair_flags(CONCEPT_PAIRS[wildcards.pair]),
         train=config["labelled_texts"]["train_per_quadrant"],
         test=config["labelled_texts"]["test_per_quadrant"],
+        code=code_sha256("label quadrants"),
     shell:
         "python -m wta_sae label quadrants --rows {input.rows} {params.options} --train {params.train} --test {params.test}"
         " --out {output} > {log} 2>&1"

@@ -8,7 +8,7 @@ from wta_sae.activations import cache_activations
 from wta_sae.devices import DTYPES, best_device, dtype_named, make_repeatable
 from wta_sae.language_model import load_language_model
 from wta_sae.options import add_options, add_threads, read_options
-from wta_sae.provenance import computed_by
+from wta_sae.origin import computed_by
 from wta_sae.text.tokens import read_tokens, token_metadata
 
 

@@ -13,9 +13,10 @@ from wta_sae.devices import best_device, make_repeatable
 from wta_sae.errors import UserError
 from wta_sae.files import file_sha256
 from wta_sae.options import add_options, add_threads, read_options
+from wta_sae.origin import computed_by
 from wta_sae.prefetch import on_device
 from wta_sae.progress import progress
-from wta_sae.provenance import computed_by, provenance
+from wta_sae.provenance import provenance
 from wta_sae.sae import save_sae
 from wta_sae.training import CURVE_COLUMNS, GATES, Run, Trainer, TrainingOptions, train
 from wta_sae.variants import VARIANTS, l0_budget, variant_named
