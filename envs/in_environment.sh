@@ -33,8 +33,12 @@ create_environment() {
 made=$venv/made-for-this-project # written first: without it, or the next, the folder is somebody else's
 stamp=$venv/installed-for        # written last: an environment without it was left half-made and is made again
 wanted="$(cksum <"$pins") $root" # an environment cannot be moved: its programs name its folder
-if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
-    create_environment >&2
+is_as_wanted() { [ "$(cat "$stamp" 2>/dev/null)" = "$wanted" ]; }
+if ! is_as_wanted; then
+    exec 9<"$pins"
+    ! command -v flock >/dev/null || flock 9 # another call may be making it
+    is_as_wanted || create_environment >&2
+    exec 9<&-
 fi
 [ $# -gt 0 ] || fail "usage: $script COMMAND [ARGUMENT ...], for example: $script $example"
 

@@ -59,13 +59,22 @@ def script(tmp_path, request):
     return tmp_path / request.param
 
 
-def run(script, python, *command):
-    """The finished process of the script, with a Python whose text the test writes."""
+def start(script, python, *command):
+    """The script, running, with a Python whose text the test writes."""
     interpreter = script.with_name("python-for-test")
     interpreter.write_text("#!/bin/sh\n" + python)
     interpreter.chmod(0o755)
     environment = os.environ | {"PYTHON": str(interpreter)}
-    return subprocess.run([script, *command], env=environment, capture_output=True, text=True, check=False)
+    return subprocess.Popen(
+        [script, *command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True
+    )
+
+
+def run(script, python, *command):
+    """The same, finished."""
+    process = start(script, python, *command)
+    output, errors = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
 
 
 MAKES_A_VENV = """case "$*" in *"-m venv"*)
@@ -107,6 +116,13 @@ def test_an_environment_that_somebody_else_made_is_left_alone(script, tmp_path, 
     line = r"(run|peers): \S+/\.venv\S* is there, and \S+ did not make it: move it away; or use it: source .+\n"
     assert re.fullmatch(line, result.stderr)
     assert venv.is_symlink() or [path.read_text() for path in venv.iterdir()] == ["mine"]
+
+
+def test_two_calls_at_once_make_one_environment(script):
+    calls = [start(script, MAKES_A_VENV % "sleep 1; exit 0", "greet", str(number)) for number in range(2)]
+    outputs = [call.communicate() for call in calls]
+    assert [output for output, _ in outputs] == ["hello 0\n", "hello 1\n"]
+    assert sum("setting the environment up" in errors for _, errors in outputs) == 1
 
 
 def test_an_installation_that_failed_is_tried_again_and_one_that_did_not_is_kept(script):
