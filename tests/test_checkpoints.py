@@ -3,6 +3,7 @@
 import os
 import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -121,13 +122,17 @@ def job(lm, tokens_CL, tmp_path):
     """Starts training a WTA SAE of some seconds that saves a checkpoint every few steps."""
     cache_activations(tmp_path / "activations", lm, tokens_CL, {"sha256": "digest"}, 160, torch.float32, 64, 4, seed=0)
 
-    def start(name):
+    def start(name, largest_file=None):
+        def limit():  # as on a disk that is nearly full
+            if largest_file is not None:
+                signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+                resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+
         command = [sys.executable, "-m", "wta_sae", "train-sae", "--activations", str(tmp_path / "activations")]
         command += ["--variant", "wta", "--k", "2", "--rates", "0.07", *flags(LONG).split(), "--checkpoint-seconds", "0.05"]
         command += ["--out", str(tmp_path / "sae" / name)]
-        return subprocess.Popen(
-            command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=os.environ | {"OMP_NUM_THREADS": "1"}
-        )
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        return subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=environment, preexec_fn=limit)
 
     return start
 
@@ -161,6 +166,18 @@ def test_a_job_killed_again_and_again_ends_with_the_same_bytes(job, tmp_path):
     assert f"training killed: 0.00/{STEPS / 1000:.2f}k" not in last.stderr.read().decode()  # it did not start anew
     assert trained(tmp_path / "sae/killed") == trained(tmp_path / "sae/undisturbed")
     assert not list((tmp_path / "sae").glob(".*"))
+
+
+@pytest.mark.slow
+def test_training_ends_without_checkpoints_where_the_disk_has_no_room_for_one(job, tmp_path):
+    undisturbed = job("undisturbed")
+    assert undisturbed.wait() == 0
+    weights = (tmp_path / "sae/undisturbed/sae_weights.safetensors").stat().st_size
+    crowded = job("crowded", largest_file=2 * weights)  # a checkpoint has Adam's two moments, too
+    errors = crowded.communicate()[1].decode()
+    assert crowded.returncode == 0, errors
+    assert re.search(r"no checkpoint at step \d+: .*: writing failed \(.*\); .*; going on without it", errors)
+    assert trained(tmp_path / "sae/crowded") == trained(tmp_path / "sae/undisturbed")
 
 
 @pytest.mark.slow

@@ -12,13 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workflow import ROOT, by_hand, new_checkout, resources_of_jobs, variables_of
-
-RULES = {
-    name or "of the loop in train.smk": body
-    for file in sorted((ROOT / "workflow/rules").glob("*.smk"))
-    for name, body in re.findall(r"^ *rule ?(\w*):\n(.*?)(?=^ *rule\b|\Z)", file.read_text(), re.MULTILINE | re.DOTALL)
-}
+from workflow import ROOT, RULES, by_hand, new_checkout, resources_of_jobs, variables_of
 
 
 def test_the_profile_holds_for_every_rule_that_wants_a_gpu(tmp_path):

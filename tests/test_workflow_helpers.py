@@ -1,8 +1,10 @@
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+from workflow import RULES
 from wta_sae.__main__ import STAGES
 from wta_sae.workflow import flags, source_files, state_of
 
@@ -58,3 +60,12 @@ def test_every_stage_has_its_module_and_says_what_it_takes():
     files = (ROOT / "src/wta_sae/stages").glob("*.py")
     modules = {path.stem for path in files if "def add_arguments(" in path.read_text()}  # the others are what stages share
     assert modules == {stage.replace(" ", "_").replace("-", "_") for stage in STAGES}
+
+
+def test_a_rule_has_the_digest_of_the_code_that_it_runs():
+    """Or an edit of it would re-run nothing. What is freed by hand is run each time that it is asked for."""
+    run = {name: re.search(r"python -m wta_sae ((?:evaluate |label )?[\w-]+)", body) for name, body in RULES.items()}
+    stages = {name: stage[1] for name, stage in run.items() if stage and name != "free_activations"}
+    assert set(stages.values()) == set(STAGES) - {"free-activations", "evaluate probing", "evaluate tpp"}
+    for name, stage in stages.items():
+        assert f'code_sha256("{stage}")' in RULES[name], name

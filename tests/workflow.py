@@ -8,6 +8,11 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+RULES = {  # name -> text
+    name or "of the loop in train.smk": body
+    for file in sorted((ROOT / "workflow/rules").glob("*.smk"))
+    for name, body in re.findall(r"^ *rule ?(\w*):\n(.*?)(?=^ *rule\b|\Z)", file.read_text(), re.MULTILINE | re.DOTALL)
+}
 
 
 def new_checkout(directory):
