@@ -192,7 +192,7 @@ def test_a_flipped_byte_is_refused_by_name(cached):
     content = bytearray(shard.read_bytes())
     content[-5] ^= 1
     shard.write_bytes(content)
-    with pytest.raises(UserError, match=r"shard-00002.safetensors: damaged .*; .* --forcerun .*shard-00002.safetensors"):
+    with pytest.raises(UserError, match=r"shard-00002.safetensors: damaged .*; delete .*activations, ask for .*manifest.json"):
         list(cache.batches(20, seed=0))
 
 
@@ -205,6 +205,16 @@ def test_a_truncated_or_missing_shard_is_refused_by_name(cached):
     shard.unlink()
     with pytest.raises(UserError, match=r"shard-00000.safetensors: no such file"):
         list(cache.batches(20, seed=0))
+
+
+def test_a_freed_cache_keeps_its_manifest_and_says_how_to_come_back(cached):
+    cache, manifest = cached
+    taken = sum(path.stat().st_size for path in cache.directory.glob("shard-*"))
+    assert (cache.free(), cache.free()) == (taken, 0)
+    assert [path.name for path in cache.directory.iterdir()] == ["manifest.json"]
+    assert ActivationCache(cache.directory).manifest == manifest
+    with pytest.raises(UserError, match=r"safetensors: no such file, as where a cache was freed; delete .*activations, "):
+        next(cache.batches(20, seed=0))
 
 
 def test_a_damaged_manifest_is_refused_by_name(cached):

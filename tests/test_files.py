@@ -104,6 +104,7 @@ ERRORS = {  # what happens while a file is written -> what the user reads
     "disk": (OSError(errno.ENOSPC, "No space left on device"), *FULL),
     "quota": (OSError(errno.EDQUOT, "Disk quota exceeded"), *FULL),
     "library": (SafetensorError("I/O error: No space left on device"), *FULL),
+    "failing": (OSError(errno.EIO, "Input/output error"), PassingError, r"a: the disk failed .* \(Input/output error\)"),
     "network": (ConnectionResetError(errno.ECONNRESET, "reset by peer"), ConnectionResetError, "reset by peer"),
     "timeout": (TimeoutError("timed out"), TimeoutError, "timed out"),
     "input": (PermissionError(errno.EACCES, "Permission denied", "/input"), PermissionError, "/input"),

@@ -149,7 +149,7 @@ def test_touching_the_code_does_nothing_and_editing_it_reruns_just_what_uses_it(
 
 def test_an_edit_during_a_job_is_noticed_when_it_has_ended(checkout):
     """Of code that the job has imported, and of a file that it reads."""
-    (checkout / "long.yaml").write_text("training: {epochs: 10}")
+    (checkout / "long.yaml").write_text("training: {epochs: 30}")
     target, command = "results/tiny/sae/topk-k4", (*TINY, "long.yaml")
     process = start_snakemake(checkout, target, *command)
     lock = checkout / "results/tiny/sae/.topk-k4.lock"
@@ -157,7 +157,7 @@ def test_an_edit_during_a_job_is_noticed_when_it_has_ended(checkout):
         assert process.poll() is None
         time.sleep(0.05)
     for _ in range(100):  # until it has imported its code, and trains
-        if "/780 " in (checkout / "results/tiny/logs/train_sae/topk-k4.log").read_text():
+        if "/2.34k " in (checkout / "results/tiny/logs/train_sae/topk-k4.log").read_text():
             break
         time.sleep(0.1)
     assert process.poll() is None
@@ -198,30 +198,36 @@ def test_a_damaged_shard_stops_training_with_its_name_and_leaves_no_sae(checkout
     shutil.rmtree(checkout / "results/tiny/sae/topk-k4")
     process = snakemake(checkout, "results/tiny/sae/topk-k4", *TINY)
     assert process.returncode == 1
-    line = r"shard-00001.safetensors: damaged .* by the same command with (--forcerun results/tiny/activations)$"
-    (advice,) = set(re.findall(line, process.stderr, re.MULTILINE))
     assert not (checkout / "results/tiny/sae/topk-k4").exists()
     assert leftovers(checkout) == []
-    again = snakemake(checkout, "results/tiny/sae/topk-k4", *TINY, *advice.split())
+    follow_the_advice("shard-00001.safetensors: damaged ", process, checkout)
+    again = snakemake(checkout, "results/tiny/sae/topk-k4", *TINY)
     assert again.returncode == 0, again.stderr
     assert not {"cache_activations", "train_sae"} & set(plan(checkout))  # the same shards: no other SAE is trained again
+
+
+def follow_the_advice(problem, process, checkout):
+    """On a cache that cannot be read, up to the command that failed."""
+    line = rf"{problem}.*; delete (\S+), ask for (\S+) by that name alone, then run the same command again$"
+    ((folder, name),) = set(re.findall(line, process.stderr, re.MULTILINE))
+    shutil.rmtree(checkout / folder)
+    assert plan(checkout, name) == {"cache_activations": 1}
+    again = snakemake(checkout, name, *TINY)
+    assert again.returncode == 0, again.stderr
 
 
 def test_freed_activations_are_made_again_for_a_new_sae_alone(checkout):
     before = trained(checkout)
     process = snakemake(checkout, "free_activations", *TINY)
     assert process.returncode == 0, process.stderr
-    assert [path.name for path in (checkout / "results/tiny/activations").glob("[!.]*")] == ["manifest.json"]
+    assert [path.name for path in (checkout / "results/tiny/activations").iterdir()] == ["manifest.json"]
     assert plan(checkout) == {}
     shutil.rmtree(checkout / "results/tiny/sae/topk-k8")
     command = ("results/tiny/sae/topk-k8", *TINY)
     failed = snakemake(checkout, *command)
     assert failed.returncode == 1
-    line = r"safetensors: no such file; where the cache was freed, .* by the same command with (--forcerun \S+)$"
-    (advice,) = set(re.findall(line, failed.stderr, re.MULTILINE))
-    jobs = planned_jobs(snakemake(checkout, "--dry-run", *command, *advice.split()))
-    assert jobs == {"cache_activations": 1, "train_sae": 1}
-    again = snakemake(checkout, *command, *advice.split())
+    follow_the_advice("safetensors: no such file, as where a cache was freed", failed, checkout)
+    again = snakemake(checkout, *command)
     assert again.returncode == 0, again.stderr
     assert trained(checkout) == before
     assert not {"cache_activations", "train_sae"} & set(plan(checkout))
@@ -229,7 +235,7 @@ def test_freed_activations_are_made_again_for_a_new_sae_alone(checkout):
 
 def test_two_commands_that_cache_in_one_folder_end_as_one(checkout, tmp_path):
     shutil.rmtree(checkout / "results/tiny/activations")
-    process = snakemake(checkout, "--dry-run", "results/tiny/activations", *TINY)
+    process = snakemake(checkout, "--dry-run", "results/tiny/activations/manifest.json", *TINY)
     (line,) = re.findall(r"(python -m wta_sae cache-activations .*) > ", process.stdout + process.stderr)
     command = line.replace("--out results/tiny/activations", f"--out {tmp_path}/activations").split()
     both = [
@@ -260,11 +266,11 @@ def test_a_job_killed_half_way_leaves_nothing_and_is_run_again(checkout):
 
     killer = threading.Thread(target=kill_once_writing, daemon=True)
     killer.start()
-    killed = snakemake(checkout, "results/tiny/activations", *TINY)
+    killed = snakemake(checkout, "results/tiny/activations/manifest.json", *TINY)
     assert kills
     assert killed.returncode == 1
     assert not (checkout / "results/tiny/activations").exists()
-    again = snakemake(checkout, "results/tiny/activations", *TINY)
+    again = snakemake(checkout, "results/tiny/activations/manifest.json", *TINY)
     assert again.returncode == 0, again.stderr
     assert (checkout / "results/tiny/activations/manifest.json").exists()
     assert leftovers(checkout) == []
@@ -320,7 +326,7 @@ def test_how_often_training_is_saved_re_runs_nothing(finished):
 def test_a_layer_beyond_the_model_stops_the_stage_that_meets_it(checkout):
     config = checkout / "deep.yaml"
     config.write_text("language_model: {layer: 9}")
-    process = snakemake(checkout, "results/tiny/activations", "--configfile", "tests/tiny.yaml", "deep.yaml")
+    process = snakemake(checkout, "results/tiny/activations/manifest.json", "--configfile", "tests/tiny.yaml", "deep.yaml")
     assert process.returncode == 1
     assert "language_model.layer: 9 is beyond the model's 3 blocks; use 0 to 2" in process.stderr
 

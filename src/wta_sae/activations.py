@@ -20,7 +20,6 @@ from torch import Tensor
 
 from wta_sae.errors import UserError
 from wta_sae.files import (
-    anew,
     array_sha256,
     file_sha256,
     read_json,
@@ -232,11 +231,18 @@ class ActivationCache:
             path.unlink()
         return taken
 
+    def _anew(self) -> str:
+        """How to make the cache again so that what was trained on it stays, for the end of an error's line."""
+        manifest = self.directory / MANIFEST_FILE
+        return f"delete {self.directory}, ask for {manifest} by that name alone, then run the same command again"
+
     def _rows(self, shard: Shard) -> Tensor:
         path = self.directory / shard.file
         if not path.is_file():
-            raise UserError(f"{path}: no such file; where the cache was freed, {anew(path)}")
-        rows_ND = read_tensors(path, shard.sha256)[0].get("activations")
+            raise UserError(f"{path}: no such file, as where a cache was freed; {self._anew()}")
+        if file_sha256(path) != shard.sha256:
+            raise UserError(f"{path}: damaged (its checksum is not the manifest's); {self._anew()}")
+        rows_ND = read_tensors(path, checked=True)[0].get("activations")
         wanted = (shard.rows, self.manifest.width)
         if rows_ND is None or rows_ND.shape != wanted:
             raise UserError(f"{path}: does not hold the activations {list(wanted)} that the manifest names; cache them anew")

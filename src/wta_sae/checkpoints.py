@@ -62,7 +62,7 @@ class Checkpoints:
             own = [name for name in self._files() if name <= file]
             for old in set(self._files()) - set(own[-KEPT:]):
                 old.unlink()
-        except (UserError, OSError, MemoryError) as error:
+        except (UserError, OSError, MemoryError, RuntimeError) as error:  # the last is torch's when memory is short
             print(f"no checkpoint at step {step}: {first_line(error)}; going on without it", file=sys.stderr)
 
     def clear(self) -> None:

@@ -27,7 +27,8 @@ NOT_WRITABLE = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
     *(errno.ENAMETOOLONG, errno.ELOOP),
 )
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ESTALE)
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+DISK_FAILURE = (errno.EIO, errno.ESTALE)
 
 UMASK = os.umask(0)  # to ask for it is to set it: once, before there are threads
 os.umask(UMASK)
@@ -105,12 +106,10 @@ def _take_the_place(temporary: Path, path: Path) -> None:
     for made in (temporary, *temporary.rglob("*")):
         if made.is_file() and not made.is_symlink():
             made.chmod(made.stat().st_mode | (0o666 & ~UMASK))  # safetensors' files are their owner's alone
-    if not path.is_dir():
-        temporary.replace(path)
-        return
     old = path.with_name(f".{path.name}.old")  # removed only when the new one is there
     _remove(old)
-    path.replace(old)
+    if path.is_dir():  # over which nothing can be renamed
+        path.replace(old)
     temporary.replace(path)
     _remove(old)
 
@@ -125,6 +124,10 @@ def _writing(path: Path) -> Iterator[None]:
         if isinstance(error, SafetensorError) or error.errno in NO_SPACE:
             why = str(error) if isinstance(error, SafetensorError) else error.strerror
             raise PassingError(f"{path}: writing failed ({why}); free disk space or choose another folder") from error
+        if error.errno in DISK_FAILURE:
+            raise PassingError(
+                f"{path}: the disk failed while it was made ({error.strerror}); run again when it works"
+            ) from error
         if error.errno in NOT_WRITABLE and _is_on_the_way(error.filename, path):
             where = error.filename or path
             raise PassingError(f"{where}: cannot be written ({error.strerror}); make the folder writable") from error
@@ -133,7 +136,7 @@ def _writing(path: Path) -> Iterator[None]:
 
 def _is_on_the_way(filename: Any, path: Path) -> bool:
     """Whether a file that an error names is met in writing `path`: a folder above it, or its temporary."""
-    if not isinstance(filename, str):
+    if not isinstance(filename, str | os.PathLike):
         return True
     file, written = Path(filename).absolute(), path.absolute()
     temporary = partial_path(written)
@@ -185,19 +188,17 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         save_file(ours, temporary, {METADATA_ENTRY: json.dumps(entry, sort_keys=True, allow_nan=False)})
 
 
-def read_tensors(path: Path, sha256: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_tensors(path: Path, checked: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors of a safetensors file and its metadata.
 
-    sha256: of the file, where it is known; held against the file in place of the digest that it carries. Raises UserError
-    where the file is absent or damaged. A file that we did not write carries no digest.
+    checked: the caller has held the whole file against a digest; the one that it carries is not computed again. Raises
+    UserError where the file is absent or damaged. A file that we did not write carries no digest.
     """
     with _safetensors(path) as file:
-        if sha256 is not None and file_sha256(path) != sha256:
-            raise SafetensorError("its checksum is another")
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         metadata = _header(file)
         wanted = metadata.pop(DIGEST_KEY, None)
-        if sha256 is None and wanted is not None and wanted != _tensors_sha256(tensors):
+        if not checked and wanted not in (None, _tensors_sha256(tensors)):
             raise SafetensorError("its checksum is another")
         return tensors, metadata
 

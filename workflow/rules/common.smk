@@ -101,11 +101,6 @@ def cache_name(packing, prepend_bos):
 PACKINGS = {(spec.packing, spec.prepend_bos) for spec in SAES.values()}
 CACHES = {cache_name(*packing): training_contexts(*packing) for packing in PACKINGS}
 CONCATENATED = {"packing": "concatenated", "prepend_bos": True}
-CACHING = flags(
-    {"layer": config["language_model"]["layer"]}
-    | {key: value for key, value in config["activations"].items() if key not in CONCATENATED}
-    | {"seed": SEED, "threads": THREADS}  # not {threads}, which fewer cores make smaller
-)
 CONTEXTS = {
     training_contexts(packing, prepend_bos): {
         "split": "train",
@@ -163,12 +158,7 @@ def trained_by(saes, wildcards):
 
 def training_activations(specs):
     """The cache that they all train on."""
-    return f"<run>/{cache_name(specs[0].packing, specs[0].prepend_bos)}"
-
-
-def training_tokens(specs):
-    """What that cache is made of."""
-    return f"<run>/tokens/{training_contexts(specs[0].packing, specs[0].prepend_bos)}.safetensors"
+    return f"<run>/{cache_name(specs[0].packing, specs[0].prepend_bos)}/manifest.json"
 
 
 def training_flags(specs):
@@ -201,7 +191,10 @@ def growing(amount):
     """
 
     def asked_for(wildcards, attempt, rulename):
-        refused = attempt > 1 and refusal(workflow.get_rule(rulename).expand_output(wildcards)[0])
+        if attempt == 1:
+            return amount
+        outputs = workflow.get_rule(rulename).expand_output(wildcards)[0]
+        refused = refusal([*outputs, *map(os.path.dirname, outputs)])  # of a folder, the output may be the file that tells it
         return amount if refused else amount * attempt
 
     return asked_for

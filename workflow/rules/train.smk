@@ -8,10 +8,7 @@ for name, saes in {"train_sae": ["{sae}"], **GROUPS}.items():
         name:
             name
         input:
-            # Ancient: SAEs are trained again when what a cache is made of has changed, not when the same was made again.
-            activations=lambda wildcards, saes=saes: ancient(training_activations(trained_by(saes, wildcards))),
-            lm=LANGUAGE_MODEL,
-            tokens=lambda wildcards, saes=saes: training_tokens(trained_by(saes, wildcards)),
+            manifest=lambda wildcards, saes=saes: training_activations(trained_by(saes, wildcards)),
         output:
             [directory(f"<run>/sae/{sae}") for sae in saes],
         log:
@@ -27,11 +24,10 @@ for name, saes in {"train_sae": ["{sae}"], **GROUPS}.items():
             gpu=1,
             checkpoint_seconds=300,  # a resource, since no change of a resource makes Snakemake train again
         params:
+            activations=subpath(input.manifest, parent=True),
             options=flags({key: value for key, value in config["training"].items() if key != "saes_together"}),
             saes=lambda wildcards, saes=saes: training_flags(trained_by(saes, wildcards)),
             code=code_sha256("train-sae"),
-            caching=CACHING,
-            caching_code=code_sha256("cache-activations"),
         shell:
-            "python -m wta_sae train-sae --activations {input.activations} --out {output} {params.options}"
+            "python -m wta_sae train-sae --activations {params.activations} --out {output} {params.options}"
             " --threads {threads} --checkpoint-seconds {resources.checkpoint_seconds} {params.saes} > {log} 2>&1"
