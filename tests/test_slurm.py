@@ -1,5 +1,6 @@
 """The slurm profile: what it asks for, and for real on a one-node Slurm that the slow tests start and stop."""
 
+import json
 import os
 import re
 import shutil
@@ -151,26 +152,38 @@ def test_a_job_that_slurm_does_not_take_shows_no_other_attempts_log(checkout):
 
 @pytest.mark.slow
 def test_the_successor_of_an_orphaned_job_waits_for_it(checkout):
-    """Snakemake is killed, and started again: Slurm goes on with the job of the first."""
-    (checkout / "orphan.yaml").write_text("training: {epochs: 60}")
+    """Snakemake is killed, and started again: Slurm goes on with the job of the first, here held up until it is waited for."""
+    (checkout / "orphan.yaml").write_text("training: {epochs: 20}")
     without_gpu = ("--set-resources", "gpu_rules:slurm_partition=cpu", "gpu_rules:gpu=0")
     command = ("snakemake", "--profile", "slurm", *without_gpu, "--configfile", "tests/tiny.yaml", "orphan.yaml", "--")
     target = "results/tiny/sae/wta-k8"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     first = subprocess.Popen([*command, target], cwd=checkout, env=variables_of(checkout), start_new_session=True, **quiet)
-    lock = checkout / "results/tiny/sae/.wta-k8.lock"
-    while not (lock.exists() and lock.read_text()):
+    lock, log = checkout / "results/tiny/sae/.wta-k8.lock", checkout / "results/tiny/logs/train_sae/wta-k8.log"
+    while not (lock.exists() and lock.read_text().endswith("}\n")):
         assert first.poll() is None
-        time.sleep(0.1)
+        time.sleep(0.05)
+    orphan = json.loads(lock.read_text())
+    os.kill(orphan["process"], signal.SIGSTOP)
     os.killpg(first.pid, signal.SIGKILL)
     first.wait()
     by_hand(checkout, *command[:-1], "--unlock")
+    lines = []
+
+    def let_go_once_awaited():
+        while not lines:
+            time.sleep(0.1)
+            lines.extend(re.findall(".*waiting for it", log.read_text()))
+        os.kill(orphan["process"], signal.SIGCONT)
+
+    threading.Thread(target=let_go_once_awaited, daemon=True).start()
     process = through_slurm(checkout, target, "orphan.yaml", options=without_gpu)
     assert process.returncode == 0, process.stdout + process.stderr
-    *_, orphan, successor = jobs_of("train_sae")
-    assert (orphan["JobState"], successor["JobState"]) == ("COMPLETED", "COMPLETED")
-    waited = rf"sae/wta-k8: written by process \d+ on \S+, Slurm job {orphan['JobId']}, since .+; waiting for it"
-    assert re.search(waited, (checkout / "results/tiny/logs/train_sae/wta-k8.log").read_text())
+    *_, before, successor = jobs_of("train_sae")
+    assert (before["JobId"], before["JobState"], successor["JobState"]) == (orphan["slurm_job"], "COMPLETED", "COMPLETED")
+    name = f"process {orphan['process']} on {orphan['host']}, Slurm job {before['JobId']}, since {orphan['since']}"
+    assert lines == [f"{checkout}/{target}: written by {name}; waiting for it"]
+    assert len(re.findall("1.56k/1.56k", log.read_text())) == 2  # one after the other, and nothing written over
     assert not list((checkout / "results/tiny/sae").glob(".*"))
 
 

@@ -19,6 +19,7 @@ from workflow import by_hand, new_checkout, planned_jobs, snakemake, start_snake
 pytestmark = pytest.mark.slow
 
 TINY = ("--configfile", "tests/tiny.yaml")
+ADVICE = r"; delete (\S+), ask for (\S+) by that name alone, then run the same command again$"
 ARTIFACTS = (
     *("table1.tex", "table_published.tex", "table_matched.tex", "table_claims.tex", "table2.tex", "numbers.tex"),
     *("figure1.pdf", "figure2.pdf", "figure3.pdf", "figure1.png", "reproduction.md"),
@@ -200,20 +201,7 @@ def test_a_damaged_shard_stops_training_with_its_name_and_leaves_no_sae(checkout
     assert process.returncode == 1
     assert not (checkout / "results/tiny/sae/topk-k4").exists()
     assert leftovers(checkout) == []
-    follow_the_advice("shard-00001.safetensors: damaged ", process, checkout)
-    again = snakemake(checkout, "results/tiny/sae/topk-k4", *TINY)
-    assert again.returncode == 0, again.stderr
-    assert not {"cache_activations", "train_sae"} & set(plan(checkout))  # the same shards: no other SAE is trained again
-
-
-def follow_the_advice(problem, process, checkout):
-    """On a cache that cannot be read, up to the command that failed."""
-    line = rf"{problem}.*; delete (\S+), ask for (\S+) by that name alone, then run the same command again$"
-    ((folder, name),) = set(re.findall(line, process.stderr, re.MULTILINE))
-    shutil.rmtree(checkout / folder)
-    assert plan(checkout, name) == {"cache_activations": 1}
-    again = snakemake(checkout, name, *TINY)
-    assert again.returncode == 0, again.stderr
+    assert re.search(r"shard-00001.safetensors: damaged .*" + ADVICE, process.stderr, re.MULTILINE)
 
 
 def test_freed_activations_are_made_again_for_a_new_sae_alone(checkout):
@@ -226,11 +214,15 @@ def test_freed_activations_are_made_again_for_a_new_sae_alone(checkout):
     command = ("results/tiny/sae/topk-k8", *TINY)
     failed = snakemake(checkout, *command)
     assert failed.returncode == 1
-    follow_the_advice("safetensors: no such file, as where a cache was freed", failed, checkout)
-    again = snakemake(checkout, *command)
-    assert again.returncode == 0, again.stderr
+    line = "safetensors: no such file, as where a cache was freed" + ADVICE
+    ((folder, name),) = set(re.findall(line, failed.stderr, re.MULTILINE))
+    shutil.rmtree(checkout / folder)
+    assert plan(checkout, name) == {"cache_activations": 1}
+    for again in (name, command[0]):
+        process = snakemake(checkout, again, *TINY)
+        assert process.returncode == 0, process.stderr
     assert trained(checkout) == before
-    assert not {"cache_activations", "train_sae"} & set(plan(checkout))
+    assert not {"cache_activations", "train_sae"} & set(plan(checkout))  # the same shards: no other SAE is trained again
 
 
 def test_two_commands_that_cache_in_one_folder_end_as_one(checkout, tmp_path):
@@ -334,7 +326,17 @@ def test_a_layer_beyond_the_model_stops_the_stage_that_meets_it(checkout):
 def test_without_latex_only_the_pdf_is_missing(checkout, tmp_path):
     binaries = tmp_path / "bin"
     binaries.mkdir()
-    for program in ("bash", "env", "rm", "mkdir", "cat", "sh", "which"):  # the last for the Slurm executor's own start
+    for program in (
+        "bash",
+        "env",
+        "rm",
+        "mkdir",
+        "cat",
+        "cp",
+        "mv",
+        "sh",
+        "which",
+    ):  # the last for the Slurm executor's own start
         (binaries / program).symlink_to(shutil.which(program))
     for name in ("paper.pdf", "table2.tex"):
         (checkout / "results" / name).unlink()
