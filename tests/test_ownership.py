@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +24,21 @@ ELSEWHERE = replace(ownership._this_process(), host="node7", boot="another", pro
 
 def names(directory):
     return sorted(path.name for path in directory.iterdir())
+
+
+@pytest.fixture(autouse=True)
+def squeue(tmp_path_factory, monkeypatch):
+    """What Slurm answers, as a shell script; without one, it cannot be reached."""
+    program = tmp_path_factory.mktemp("bin") / "squeue"
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+
+    def answers(script):
+        program.write_text(f'#!/bin/sh\necho "$@" > {program}.asked\n{script}\n')
+        program.chmod(0o755)
+        return Path(f"{program}.asked")
+
+    answers("echo 'Unable to contact slurm controller' >&2; exit 1")
+    return answers
 
 
 @pytest.fixture
@@ -120,20 +136,16 @@ def test_a_lock_of_another_machine_stops_a_second_writer(tmp_path):
         ("echo 'Unable to contact slurm controller' >&2; exit 1", False),
     ],
 )
-def test_slurm_is_asked_whether_an_owner_elsewhere_has_ended(tmp_path, monkeypatch, answer, ended):
+def test_slurm_is_asked_whether_an_owner_elsewhere_has_ended(tmp_path, squeue, answer, ended):
     lock_path(tmp_path / "a").write_text(json.dumps(asdict(ELSEWHERE)))
-    (tmp_path / "bin").mkdir()
-    squeue = tmp_path / "bin/squeue"
-    squeue.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n{answer}\n')
-    squeue.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{squeue.parent}:{os.environ['PATH']}")
+    asked = squeue(answer)
     if ended:
         with owning([tmp_path / "a"]):
             pass
     else:
         with pytest.raises(PassingError), owning([tmp_path / "a"]):
             pass
-    assert (tmp_path / "asked").read_text().split()[-2:] == ["--jobs", "4711"]
+    assert asked.read_text().split()[-2:] == ["--jobs", "4711"]
 
 
 @pytest.mark.parametrize("restarts, ended", [("1", True), ("", False)])
