@@ -1,11 +1,8 @@
 """The command line: `python -m wta_sae STAGE ...`, one thin module of `wta_sae.stages` a stage."""
 
 import argparse
-import fcntl
 import importlib
-import os
 import signal
-import stat
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -68,7 +65,6 @@ def main(argv: list[str]) -> int:
     arguments = parser.parse_args(rest)
     # A terminated job (a cluster's time limit) cleans up as a failed one does.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
-    _append_to_log()
     outputs = outputs_of(vars(arguments))
     try:
         if (line := refusal(outputs)) is not None:
@@ -81,16 +77,6 @@ def main(argv: list[str]) -> int:
             note_refusal(outputs, str(error))
         return 1
     return 0
-
-
-def _append_to_log() -> None:
-    """A job that waits for an orphaned one shares its log: neither is to write over what the other wrote."""
-    for stream in (1, 2):
-        try:
-            if stat.S_ISREG(os.fstat(stream).st_mode):
-                fcntl.fcntl(stream, fcntl.F_SETFL, fcntl.fcntl(stream, fcntl.F_GETFL) | os.O_APPEND)
-        except OSError:  # closed
-            continue
 
 
 def outputs_of(arguments: Mapping[str, Any]) -> list[Path]:
