@@ -207,6 +207,24 @@ def test_a_truncated_or_missing_shard_is_refused_by_name(cached):
         list(cache.batches(20, seed=0))
 
 
+def test_shards_without_a_manifest_go_before_new_ones_are_made(cached, lm, tokens_CL, tmp_path, monkeypatch):
+    """The disk need not hold both: Snakemake removes the manifest before a job that makes the cache again."""
+    cache, manifest = cached
+    shards = []
+
+    def count(self, tokens_BL, compute=LanguageModel.residual):
+        shards.append(len(list(cache.directory.glob("shard-*"))))
+        return compute(self, tokens_BL)
+
+    monkeypatch.setattr(LanguageModel, "residual", count)
+    assert write(lm, tokens_CL, cache.directory) == manifest
+    assert set(shards) == {len(manifest.shards)}  # there until the new ones take their place
+    shards.clear()
+    (cache.directory / "manifest.json").unlink()
+    assert write(lm, tokens_CL, cache.directory) == manifest
+    assert set(shards) == {0}
+
+
 def test_a_freed_cache_keeps_its_manifest_and_says_how_to_come_back(cached):
     cache, manifest = cached
     taken = sum(path.stat().st_size for path in cache.directory.glob("shard-*"))

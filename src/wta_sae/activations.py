@@ -93,6 +93,9 @@ def cache_activations(
         raise UserError(
             f"activations.tokens: {rows:,} asked for, but the training text gives {available:,}; lower it or add text"
         )
+    if not (directory / MANIFEST_FILE).exists():  # Snakemake has removed it, to make another cache of that name
+        for shard in directory.glob("shard-*.safetensors"):
+            shard.unlink()  # now, so that the disk need not hold both
     model_sha256 = lm.sha256()
     origin = {
         "model": model_sha256,
