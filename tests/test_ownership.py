@@ -1,5 +1,6 @@
 """One command at a time writes an output: on one machine the second waits, from another one it stops."""
 
+import errno
 import fcntl
 import json
 import os
@@ -20,6 +21,14 @@ from wta_sae.errors import PassingError
 from wta_sae.ownership import lock_path, owning
 
 ELSEWHERE = replace(ownership._this_process(), host="node7", boot="another", process=123, slurm_job="4711")
+
+
+def can_be_owned(path):
+    try:
+        with owning([path]):
+            return True
+    except PassingError:
+        return False
 
 
 def names(directory):
@@ -139,12 +148,7 @@ def test_a_lock_of_another_machine_stops_a_second_writer(tmp_path):
 def test_slurm_is_asked_whether_an_owner_elsewhere_has_ended(tmp_path, squeue, answer, ended):
     lock_path(tmp_path / "a").write_text(json.dumps(asdict(ELSEWHERE)))
     asked = squeue(answer)
-    if ended:
-        with owning([tmp_path / "a"]):
-            pass
-    else:
-        with pytest.raises(PassingError), owning([tmp_path / "a"]):
-            pass
+    assert can_be_owned(tmp_path / "a") == ended
     assert asked.read_text().split()[-2:] == ["--jobs", "4711"]
 
 
@@ -153,12 +157,7 @@ def test_a_job_that_slurm_put_on_another_node_takes_over(tmp_path, monkeypatch, 
     lock_path(tmp_path / "a").write_text(json.dumps(asdict(ELSEWHERE)))
     monkeypatch.setenv("SLURM_JOB_ID", "4711")
     monkeypatch.setenv("SLURM_RESTART_COUNT", restarts)
-    if ended:
-        with owning([tmp_path / "a"]):
-            pass
-    else:
-        with pytest.raises(PassingError), owning([tmp_path / "a"]):
-            pass
+    assert can_be_owned(tmp_path / "a") == ended
 
 
 BEFORE_A_RESTART = replace(ELSEWHERE, host=os.uname().nodename)
@@ -179,6 +178,15 @@ def test_a_file_system_without_locks_is_worked_on_all_the_same(tmp_path, monkeyp
     monkeypatch.setattr(fcntl, "flock", unsupported)
     with owning([tmp_path / "a"]):
         assert names(tmp_path) == [".a.lock"]
+
+
+def test_a_lock_file_on_a_full_disk_is_told_as_that(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(PassingError, match=r"No space left on device\); free disk space"), owning([tmp_path / "a"]):
+        pass
 
 
 def test_a_stage_owns_all_that_it_writes(tmp_path, monkeypatch, capsys):

@@ -12,7 +12,6 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
@@ -72,7 +71,7 @@ def cache_activations(
     shard_rows: int,
     batch_contexts: int,
     seed: int,
-    computed_by: Mapping[str, Any] = MappingProxyType({}),
+    computed_by: Mapping[str, Any] | None = None,
 ) -> Manifest:
     """Writes the residuals of the first `rows` valid tokens of the shuffled contexts.
 
@@ -104,7 +103,7 @@ def cache_activations(
         "seed": seed,
         "dtype": str(dtype),
         "sizes": [rows, shard_rows, batch_contexts],
-        **computed_by,
+        **(computed_by or {}),
     }
     with (
         resuming(directory, origin) as temporary,

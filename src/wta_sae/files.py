@@ -1,6 +1,5 @@
 """Files on disk: written whole or not at all, read with a clear word when they are damaged."""
 
-import errno
 import hashlib
 import json
 import os
@@ -18,17 +17,12 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from wta_sae.errors import PassingError, UserError
+from wta_sae.writing import partial_path, writing
 
 METADATA_ENTRY = "wta_sae"  # of a safetensors header
 DIGEST_KEY = "content_sha256"  # in it, beside what the writer says
 LABEL_FILE = "origin.json"  # in a folder that is being made piece by piece
 TIMESTAMP_FILE = ".snakemake_timestamp"  # Snakemake's own, in a folder that a rule made
-NOT_WRITABLE = (
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
-    *(errno.ENAMETOOLONG, errno.ELOOP),
-)
-NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-DISK_FAILURE = (errno.EIO, errno.ESTALE)
 
 UMASK = os.umask(0)  # to ask for it is to set it: once, before there are threads
 os.umask(UMASK)
@@ -43,7 +37,7 @@ def replacing(path: Path) -> Iterator[Path]:
     path = Path(path)
     temporary = partial_path(path)  # one name: what a killed job left is cleared by the next
     try:
-        with _writing(path):
+        with writing(path):
             _remove(temporary)
             yield temporary
             _take_the_place(temporary, path)
@@ -61,7 +55,7 @@ def resuming(path: Path, origin: Any) -> Iterator[Path]:
     """
     path = Path(path)
     temporary = partial_path(path)
-    with _writing(path):
+    with writing(path):
         _keep_only_of(origin, temporary)
         try:
             yield temporary
@@ -72,10 +66,6 @@ def resuming(path: Path, origin: Any) -> Iterator[Path]:
             raise
         _take_the_place(temporary, path)
         (path / LABEL_FILE).unlink()  # last: without it, the pieces of a job killed here would be cleared
-
-
-def partial_path(path: Path) -> Path:
-    return path.with_name(f".{path.name}.partial")
 
 
 def differing(one: Any, other: Any) -> str:
@@ -112,35 +102,6 @@ def _take_the_place(temporary: Path, path: Path) -> None:
         path.replace(old)
     temporary.replace(path)
     _remove(old)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """Makes the folder of `path`; says in one line what kept it from being written. Another OSError may be a lost network."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield
-    except (OSError, SafetensorError) as error:
-        if isinstance(error, SafetensorError) or error.errno in NO_SPACE:
-            why = str(error) if isinstance(error, SafetensorError) else error.strerror
-            raise PassingError(f"{path}: writing failed ({why}); free disk space or choose another folder") from error
-        if error.errno in DISK_FAILURE:
-            raise PassingError(
-                f"{path}: the disk failed while it was made ({error.strerror}); run again when it works"
-            ) from error
-        if error.errno in NOT_WRITABLE and _is_on_the_way(error.filename, path):
-            where = error.filename or path
-            raise PassingError(f"{where}: cannot be written ({error.strerror}); make the folder writable") from error
-        raise
-
-
-def _is_on_the_way(filename: Any, path: Path) -> bool:
-    """Whether a file that an error names is met in writing `path`: a folder above it, or its temporary."""
-    if not isinstance(filename, str | os.PathLike):
-        return True
-    file, written = Path(filename).absolute(), path.absolute()
-    temporary = partial_path(written)
-    return file in (written, temporary) or file in written.parents or temporary in file.parents
 
 
 def _remove(path: Path) -> None:

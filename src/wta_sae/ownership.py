@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 from wta_sae.errors import PassingError
+from wta_sae.writing import writing
 
 _held: set[int] = set()  # the open lock files of this process
 
@@ -59,12 +60,8 @@ def lock_path(path: Path) -> Path:
 @contextmanager
 def _owning(path: Path) -> Iterator[None]:
     lock = lock_path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with writing(lock):
         file = _lock(lock, path)
-    except OSError as error:
-        where = error.filename or lock
-        raise PassingError(f"{where}: cannot be written ({error.strerror}); make the folder writable") from error
     _held.add(file)
     try:
         yield

@@ -7,6 +7,7 @@ each run, where a stage notes the line with which it refused; by hand there is n
 import hashlib
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 FOLDER_VARIABLE = "WTA_SAE_REFUSALS"
@@ -21,9 +22,10 @@ def refusal(outputs: Iterable[Path | str]) -> str | None:
 
 
 def note_refusal(outputs: Iterable[Path | str], line: str) -> None:
-    for note in _notes(outputs):
-        note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(line, encoding="utf-8")
+    with suppress(OSError):  # of a full disk: then the retry finds out for itself
+        for note in _notes(outputs):
+            note.parent.mkdir(parents=True, exist_ok=True)
+            note.write_text(line, encoding="utf-8")
 
 
 def _notes(outputs: Iterable[Path | str]) -> list[Path]:
