@@ -2,20 +2,12 @@
 
 import pytest
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers
-from transformers import (
-    AutoModelForCausalLM,
-    GPT2Config,
-    GPTNeoXConfig,
-    LlamaConfig,
-    PretrainedConfig,
-    PreTrainedTokenizerFast,
-)
+from transformers import AutoModelForCausalLM, GPT2Config, GPTNeoXConfig, LlamaConfig, PretrainedConfig
 
+from language_model_families import VOCABULARY, save_with_tokenizer
 from wta_sae.devices import make_repeatable
 from wta_sae.language_model import load_language_model
 
-VOCABULARY = 60
 SIZES = {"vocab_size": VOCABULARY, "bos_token_id": 0, "eos_token_id": 0}
 FAMILIES: dict[str, PretrainedConfig] = {
     "gpt_neox": GPTNeoXConfig(
@@ -63,12 +55,7 @@ def lm(neox_directory):
 
 def save_random_model(directory, config):
     torch.manual_seed(0)
-    AutoModelForCausalLM.from_config(config).save_pretrained(directory)
-    words = {"<|endoftext|>": 0, "<|padding|>": 1} | {f"w{i}": i for i in range(2, VOCABULARY)}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token="<|endoftext|>"))
-    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
-    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<|endoftext|>", eos_token="<|endoftext|>")
-    fast.save_pretrained(directory)
+    save_with_tokenizer(AutoModelForCausalLM.from_config(config), directory)
 
 
 @pytest.fixture

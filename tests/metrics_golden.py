@@ -4,7 +4,6 @@ import json
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import torch
@@ -80,8 +79,8 @@ class TableModel:
     table: Tensor
 
     @property
-    def model(self) -> SimpleNamespace:
-        return SimpleNamespace(config=SimpleNamespace(vocab_size=len(self.table)))
+    def vocabulary(self) -> int:
+        return len(self.table)
 
     @property
     def device(self) -> torch.device:

@@ -10,7 +10,7 @@ from workflow import ROOT, by_hand
 from wta_sae.__main__ import main
 from wta_sae.hub import model_origin
 from wta_sae.text.documents import read_description
-from wta_sae.text.labelled_hub import read_rows
+from wta_sae.text.labelled_rows import read_rows
 
 
 @pytest.fixture

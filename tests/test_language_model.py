@@ -25,9 +25,8 @@ def test_both_halves_equal_the_full_forward_pass(model_directory, tokens_CL, lay
 def test_blocks_above_the_layer_do_not_run_and_blocks_below_do_not_run_again(model_directory, tokens_CL):
     lm = load_language_model(model_directory, 1, CPU)
     ran = []
-    blocks = next(m for m in lm.model.base_model.children() if isinstance(m, torch.nn.ModuleList))
-    for index, block in enumerate(blocks):
-        block.register_forward_hook(lambda *_args, index=index: ran.append(index))
+    for index, block in enumerate(lm.stream.blocks):
+        block.mlp.register_forward_hook(lambda *_args, index=index: ran.append(index))
     residual = lm.residual(tokens_CL)
     assert ran == [0, 1]
     ran.clear()

@@ -1,5 +1,7 @@
 """Documents: de-duplicated, split by their text, kept in a file."""
 
+from collections import Counter
+
 import pytest
 
 from wta_sae.errors import UserError
@@ -9,7 +11,9 @@ from wta_sae.text.documents import (
     Document,
     Passage,
     as_documents,
+    counted,
     fraction_of,
+    lopsided,
     read_description,
     read_documents,
     read_texts,
@@ -22,6 +26,27 @@ PASSAGES = [Passage(f"document number {i}") for i in range(2000)]
 def test_duplicates_and_empty_passages_are_dropped():
     passages = [Passage(text) for text in ("one  two", "", " \n", "one two", "three", "one\ntwo")]
     assert [document.text for document in as_documents(passages, 0.5)] == ["one  two", "three"]
+
+
+def test_what_is_left_out_is_counted_and_recorded(tmp_path):
+    passages = [Passage(text) for text in ("a", None, " ", "b", "a", "c", None, "a", "d", "e", "f", "g")]
+    left_out = Counter()
+    metadata = write_documents(tmp_path / "d.parquet", as_documents(passages, 0.5, left_out=left_out), {}, left_out)
+    assert metadata["left_out"] == read_description(tmp_path / "d.parquet")["left_out"]
+    assert metadata["left_out"] == {"null": 2, "empty": 1, "duplicate": 2}
+    assert counted(left_out) == "left out: 2 without text (null), 1 with empty text, 2 duplicates"
+    assert counted({}) == "left out: nothing"
+
+
+def test_a_document_that_swallows_a_split_is_said(tmp_path):
+    documents = [Document("x" * 30, "train"), Document("y" * 20, "train"), Document("z" * 9, "evaluation")]
+    lines = list(lopsided(write_documents(tmp_path / "d.parquet", documents, {})))
+    assert [line.split(";")[0] for line in lines] == [
+        "text: one document holds 60% of the train split's 50 characters",
+        "text: one document holds 100% of the evaluation split's 9 characters",
+    ]
+    even = [Document(letter, split) for letter in "abc" for split in ("train", "evaluation")]
+    assert list(lopsided(write_documents(tmp_path / "d.parquet", even, {}))) == []
 
 
 def test_the_split_has_the_share_asked_for_and_depends_on_the_text_alone():

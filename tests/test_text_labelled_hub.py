@@ -13,12 +13,13 @@ from workflow import ROOT
 from wta_sae.__main__ import main
 from wta_sae.errors import UserError
 from wta_sae.files import read_json
-from wta_sae.labelled_sets import class_sets, concept_pairs, fetch_options, fetched_datasets
+from wta_sae.labelled_sets import HUB, class_sets, concept_pairs, drawn_datasets, fetch_options
 from wta_sae.metrics.scr import balanced_groups
-from wta_sae.text.labelled_hub import read_rows, write_rows
+from wta_sae.text.labelled_rows import SPLIT, TEXT, read_rows, write_rows
 from wta_sae.workflow import flags
 
 SEED = 42
+CHECKED = {"tokenizer": ROOT / "tests/data/golden/lm", "context_length": 32}  # with which every text has tokens
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +27,7 @@ def folder(tmp_path_factory):
     """Folder/DATASET, and FOLDER/rows/DATASET.parquet as the stage fetched it, of every dataset of the preset."""
     folder = tmp_path_factory.mktemp("datasets")
     write_datasets(folder)
-    for dataset in fetched_datasets(config(folder)):
+    for dataset in drawn_datasets(config(folder), HUB):
         assert fetch(folder, dataset) == 0
     return folder
 
@@ -50,7 +51,7 @@ def fetch(folder, dataset, **changes):
 def drawn_set(folder, name):
     """The file that `label classes` writes for a set of the preset."""
     one = next(one for one in class_sets(config(folder)) if one.name == name)
-    options = {"rows": folder / f"rows/{one.rows}.parquet", "label": one.label, "classes": one.classes, "seed": SEED}
+    options = {"rows": folder / f"rows/{one.rows}.parquet", "label": one.label, "classes": one.classes, "seed": SEED} | CHECKED
     options |= {"train": TRAIN_SET_SIZE // 2, "test": TEST_SET_SIZE // 2, "out": folder / f"{name}.json"}
     options |= {"balanced_by": one.balanced_by} if one.balanced_by else {}
     assert main(["label", "classes", *shlex.split(flags(options))]) == 0
@@ -60,7 +61,7 @@ def drawn_set(folder, name):
 def drawn_pair(folder, pair):
     options = {key: getattr(pair, key) for key in ("concept", "concepts", "attribute", "attributes")}
     options |= {"rows": folder / f"rows/{pair.rows}.parquet", "out": folder / f"{pair.name}.json"}
-    options |= {"train": TRAIN_SET_SIZE // 4, "test": TEST_SET_SIZE // 4}
+    options |= {"train": TRAIN_SET_SIZE // 4, "test": TEST_SET_SIZE // 4} | CHECKED
     assert main(["label", "quadrants", *shlex.split(flags(options))]) == 0
     return read_json(folder / f"{pair.name}.json")
 
@@ -148,7 +149,7 @@ def test_pairs_of_the_same_concepts_and_unlike_attributes_are_two(folder):
     first = own["labelled_texts"]["hub"]["pairs"][0]
     own["labelled_texts"]["hub"]["pairs"] = [first, first | {"attributes": [1, 0]}, first | {"attribute": "a/b c"}]
     names = [pair.name for pair in concept_pairs(own)]
-    assert names[1:] == ["bias_in_bios-profession-21-13-gender-1-0", "bias_in_bios-profession-21-13-a_b_c-0-1"]
+    assert names[1:] == ["bias_in_bios-profession-21-13-gender-1-0", "bias_in_bios-profession-21-13-a%2Fb%20c-0-1"]
     assert len(set(names)) == 3
     own["labelled_texts"]["hub"]["pairs"] = [first, first | {"concepts": ["21", "13"]}]  # the same by another spelling
     with pytest.raises(UserError, match=r"pairs\[1\]: is pairs\[0\] once more"):
@@ -185,14 +186,14 @@ def test_the_sets_are_saebenchs_own(folder):
         (
             "ag_news",
             {"text": "body"},
-            "labelled_texts.hub.datasets: {folder}/ag_news has no column 'body'; it has: text,",
+            "labelled_texts.hub.datasets: {folder}/ag_news, row 1 has no column 'body'; it has: text,",
         ),
         (
             "ag_news",
             {"labels": ["topic"]},
             "labelled_texts.hub.datasets: {folder}/ag_news has no column 'topic'; it has",
         ),
-        ("ag_news", {"text": "label"}, "labelled_texts.hub.datasets: {folder}/ag_news: 'label' holds int, not text (row 0)"),
+        ("ag_news", {"text": "label"}, "labelled_texts.hub.datasets: {folder}/ag_news, row 1: 'label' holds int, not text"),
         ("ag_news", {"splits": ["train", "dev"]}, "text: {folder}/ag_news: cannot be read ("),
         ("europarl", {"languages": ["en=en-de"], "classes": ["en"]}, "text: {folder}/europarl: cannot be read ("),
         ("github_code", {"classes": ["Rust"]}, "labelled texts: no text of the classes asked for"),
@@ -208,19 +209,19 @@ def test_bad_options_give_one_clear_line_and_leave_nothing(folder, tmp_path, cap
 
 
 def test_rows_are_read_as_they_were_written(tmp_path):
-    rows = [{"text": f"text {i}", "split": "train", "label": str(i % 2), "other": "x"} for i in range(4)]
+    rows = [{TEXT: f"text {i}", SPLIT: "train", "label": str(i % 2), "other": "x"} for i in range(4)]
     assert write_rows(tmp_path / "rows.parquet", rows, {"name": "somewhere"}) == 4
     read, source = read_rows(tmp_path / "rows.parquet", "label", "other")
     assert [tuple(row) for row in read] == [(f"text {i}", str(i % 2), "x", "train") for i in range(4)]
-    assert source == {"name": "somewhere"}
+    assert source == {"name": "somewhere", "left_out": {}}
     assert {row.attribute for row in read_rows(tmp_path / "rows.parquet", "label")[0]} == {""}
 
 
 def test_a_bad_file_of_rows_is_told(tmp_path):
     with pytest.raises(UserError, match=r"rows\.parquet: no such file"):
         read_rows(tmp_path / "rows.parquet", "label")
-    write_rows(tmp_path / "rows.parquet", [{"text": "a", "split": "train", "label": "0"}], {})
-    with pytest.raises(UserError, match="has no column 'gender'; it has: text, split, label"):
+    write_rows(tmp_path / "rows.parquet", [{TEXT: "a", SPLIT: "train", "label": "0"}], {})
+    with pytest.raises(UserError, match="has no column 'gender'; it has: :text, :split, label"):
         read_rows(tmp_path / "rows.parquet", "label", "gender")
     (tmp_path / "rows.parquet").write_bytes(b"PAR1")
     with pytest.raises(UserError, match=r"not a readable file of labelled rows; .* --forcerun"):

@@ -69,12 +69,15 @@ def test_concatenated_keeps_every_token_in_order():
 @pytest.mark.parametrize(
     ("packing", "message"),
     [
-        ("concatenated", "3 documents with 11 tokens give 3 contexts of length 4, 4 were asked for"),
-        ("first", "3 documents give 3 contexts of length 4, 4 were asked for"),
+        (
+            "concatenated",
+            "contexts: 4 contexts of length 4 asked for, but 3 documents with 11 tokens give 3; lower it or give more text",
+        ),
+        ("first", "contexts: 4 contexts of length 4 asked for, but 3 documents give 3; lower it or give more text"),
     ],
 )
 def test_too_little_text_is_told_in_numbers(packing, message):
-    with pytest.raises(UserError, match=f"^text: {message}"):
+    with pytest.raises(UserError, match=f"^{message}"):
         PACKINGS[packing](DOCUMENTS, 4, BOS, contexts=4)
 
 

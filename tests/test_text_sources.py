@@ -1,19 +1,25 @@
 """The user's own files and dataset directories, read without network and without a trace."""
 
+import bz2
+import gzip
 import json
+import lzma
 import os
 import socket
 import subprocess
 import sys
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from datasets.packaged_modules.parquet.parquet import Parquet
 
 from wta_sae.errors import UserError
 from wta_sae.hub import WAITS
 from wta_sae.text.documents import as_documents
-from wta_sae.text.sources import HubDataset, at_commit, file_passages, hub_passages, hub_rows, matching_files
+from wta_sae.text.paths import COMPRESSIONS, matching_files
+from wta_sae.text.records import records
+from wta_sae.text.sources import HubDataset, at_commit, file_passages, hub_passages, hub_rows
 
 
 @pytest.fixture(autouse=True)
@@ -43,9 +49,35 @@ def files(tmp_path):
     return tmp_path
 
 
-def test_each_kind_of_file(files):
+ROWS = [{"body": 'für, \u2028 "alle"', "n": "1"}, {"body": "zwei\nZeilen", "n": "2"}]
+CSV = 'body,n\n"für, \u2028 ""alle""",1\n"zwei\nZeilen",2\n'
+ARRAY, LINES = json.dumps(ROWS), "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in ROWS)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content"), [(".csv", CSV), (".jsonl", LINES), (".json", ARRAY), (".json", LINES), (".jsonl", LINES + "\n")]
+)
+@pytest.mark.parametrize("compression", ["", *COMPRESSIONS])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_every_kind_of_file_gives_the_same_rows(tmp_path, suffix, content, compression, mark):
+    path = tmp_path / f"rows{suffix}{compression}"
+    path.write_bytes(compressed((mark + content).encode(), compression))
+    assert [row for _, row in records(path, {"body": "key"})] == ROWS
+    assert texts(file_passages([path], "body")) == [row["body"] for row in ROWS]
+
+
+def compressed(content, compression):
+    if compression == ".zst":
+        return pa.compress(content, codec="zstd", asbytes=True)
+    modules = {"": None, ".gz": gzip, ".bz2": bz2, ".xz": lzma}
+    return modules[compression].compress(content) if compression else content
+
+
+def test_text_and_parquet_files(files):
+    (files / "marked.txt").write_bytes("\ufeffDrei\r\nvier".encode())
     assert texts(file_passages([files / "b.txt"])) == ["One document.\n\nWith two paragraphs.\n"]
-    assert texts(file_passages([files / "rows.jsonl"], "body")) == ["row 0", "row 1", "row 2"]
+    assert texts(file_passages([files / "marked.txt"])) == ["Drei\nvier"]
+    assert texts(file_passages([files / "rows.jsonl"], "body")) == ["row 0", "row 1", "row 2", None]
     assert texts(file_passages([files / "rows.parquet"], "body")) == ["x", "y"]
 
 
@@ -62,36 +94,46 @@ def test_patterns_name_files_in_order_and_once(files):
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "content", "message"),
     [
-        ("missing.txt", r"text\.files\.paths: .*missing\.txt: no such file"),
-        ("*.md", r"text\.files\.paths: .*\*\.md: no such file"),
-        ("note.doc", r"text\.files\.paths: .*note\.doc: cannot read \.doc; use \.txt, \.jsonl, \.parquet"),
-        ("rows.jsonl", r"text\.files\.column: .*rows\.jsonl has no column 'text'; it has: body, n"),
-        ("rows.parquet", r"text\.files\.column: .*rows\.parquet has no column 'text'; it has: body, n"),
-        ("broken.jsonl", r"text: .*broken\.jsonl: cannot be read"),
-        ("broken.parquet", r"text: .*broken\.parquet: cannot be read"),
-        ("latin1.txt", r"text: .*latin1\.txt: cannot be read .*utf-8"),
+        ("missing.txt", None, r"text\.files\.paths: .*missing\.txt: no such file"),
+        ("*.md", None, r"text\.files\.paths: .*\*\.md: no such file"),
+        ("note.doc", b"text", r"text\.files\.paths: .*note\.doc: cannot read \.doc; convert it to one of \.txt, \.jsonl"),
+        ("archive.zip", b"text", r"cannot read \.zip; convert it .* or unpack it"),
+        ("rows.jsonl", None, r"text\.files\.column: .*rows\.jsonl, line 1 has no column 'text'; it has: body, n"),
+        ("rows.parquet", None, r"text\.files\.column: .*rows\.parquet has no column 'text'; it has: body, n"),
+        ("some.jsonl", b'{"text": "x"}\n\n{"body": "y"}', r"some\.jsonl, line 3 has no column 'text'; it has: body"),
+        ("broken.jsonl", b'{"text": "fine"}\n{"text": ', r"broken\.jsonl, line 2: is not JSON \("),
+        ("list.jsonl", b'["x"]', r"list\.jsonl, line 1: is list, not an object with columns"),
+        ("list.json", b'[{"text": "x"}, "y"]', r"list\.json, row 2: is str, not an object with columns"),
+        ("broken.json", b'[{"text": "x"},', r"broken\.json, the array: is not JSON \("),
+        ("short.csv", b"text,n\nx,1\ny\n", r"short\.csv, line 3: has more or fewer fields than the header's 2"),
+        ("long.csv", b"text,n\nx,1,2\n", r"long\.csv, line 2: has more or fewer fields than the header's 2"),
+        ("open.csv", b'text\n"x\n', r"open\.csv, after line 1: unexpected end of data"),
+        ("broken.parquet", b"PAR1", r"broken\.parquet: cannot be read"),
+        ("cut.txt.gz", gzip.compress(b"text", mtime=0)[:-4], r"cut\.txt\.gz: cannot be read"),
+        ("no.txt.xz", b"text", r"no\.txt\.xz: cannot be read"),
+        ("latin1.txt", "für".encode("latin-1"), r"latin1\.txt: is not UTF-8 \(.*\); save it as UTF-8, for example: iconv"),
+        ("utf16.csv", "text\nx".encode("utf-16"), r"utf16\.csv: is not UTF-8 \(.*\); save it as UTF-8"),
     ],
 )
-def test_bad_files_give_one_clear_line(files, name, message):
-    (files / "note.doc").write_text("text")
-    (files / "broken.jsonl").write_text('{"text": "fine"}\n{"text": ')
-    (files / "broken.parquet").write_bytes((files / "rows.parquet").read_bytes()[:50])
-    (files / "latin1.txt").write_bytes("für".encode("latin-1"))
+def test_bad_files_give_one_clear_line(files, name, content, message):
+    if content is not None:
+        (files / name).write_bytes(content)
     with pytest.raises(UserError, match=message) as caught:
         list(file_passages([files / name]))
     assert "\n" not in str(caught.value)
 
 
 def test_values_that_are_not_text_are_refused(files):
-    with pytest.raises(UserError, match=r"'n' holds int, not text \(row 0\); the columns are: body, n"):
+    with pytest.raises(UserError, match=r"rows\.jsonl, line 1: 'n' holds int, not text; the columns are: body, n"):
         list(file_passages([files / "rows.jsonl"], "n"))
 
 
-def test_an_empty_text_file_gives_no_document(files):
-    (files / "empty.txt").write_text("")
-    assert list(as_documents(file_passages([files / "empty.txt"]), 0.5)) == []
+@pytest.mark.parametrize("name", ["empty.txt", "empty.jsonl", "empty.json", "empty.csv"])
+def test_an_empty_file_gives_no_document(files, name):
+    (files / name).write_text("")
+    assert list(as_documents(file_passages([files / name]), 0.5)) == []
 
 
 @pytest.fixture
@@ -126,7 +168,7 @@ def test_compressed_lines_are_read(tmp_path):
     [
         ({"split": "validation"}, "text", r"cannot be read \(.*validation"),
         ({"configuration": "german"}, "text", r"cannot be read \(.*german"),
-        ({}, "body", r"text\.hub\.column: .*dataset has no column 'body'; it has: text, id"),
+        ({}, "body", r"text\.hub\.column: .*dataset, row 1 has no column 'body'; it has: text, id"),
         ({}, "id", r"text\.hub\.column: .*'id' holds int, not text"),
         ({"data_files": ("missing.parquet",)}, "text", r"cannot be read \(.*missing\.parquet"),
     ],

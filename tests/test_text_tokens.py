@@ -10,7 +10,7 @@ from wta_sae.errors import UserError
 from wta_sae.files import array_sha256, read_tensors
 from wta_sae.language_model import load_tokenizer
 from wta_sae.text.tokenizer import train_tokenizer
-from wta_sae.text.tokens import bos_id, read_tokens, tokenize, vocabulary_sha256, write_tokens
+from wta_sae.text.tokens import bos_id, encode, read_tokens, tokenize, vocabulary_sha256, write_tokens
 
 WORDS = ["the", "array", "of", "shape", "is", "returned", "by", "this", "function", "where", "each", "axis", "sums"]
 TEXTS = [" ".join(np.random.default_rng(i).choice(WORDS, 40)) + f"\n\n    x{i} = {i}" for i in range(60)]
@@ -108,6 +108,39 @@ def test_a_tokenizer_that_adds_bos_itself_adds_none_here(tokenizer_directory, to
     )
     assert adding(TEXTS[0])["input_ids"][0] == 0
     assert (tokenize(TEXTS, adding, 16).tokens_CL == tokenize(TEXTS, tokenizer, 16).tokens_CL).all()
+
+
+def test_the_name_of_a_special_token_is_text(tokenizer):
+    text = "a page about <|endoftext|> and <|padding|>"
+    (ids,) = encode(tokenizer, [text])
+    assert not {0, 1} & set(ids)
+    assert tokenizer.decode(ids) == text
+    assert encode(tokenizer, [text], longest=3) == [ids[:3]]
+    packed = tokenize([text] * 3, tokenizer, length=16, prepend_bos=False)
+    assert (packed.tokens_CL == 0).sum() <= 2  # those between the documents
+
+
+def test_too_few_tokens_for_the_cache_are_found_when_text_is_tokenized(tokenizer, tmp_path):
+    texts = [f"{text} <|endoftext|>" for text in TEXTS[:4]]
+
+    def written(tokens, asked_by=None):
+        out = tmp_path / "tokens.safetensors"
+        write_tokens(out, texts, tokenizer, 20, packing="first", seed=1, tokens=tokens, asked_by=asked_by)
+        return out
+
+    assert written(4 * 19).exists()  # a bos in front of each context is none of them
+    message = (
+        r"activations.tokens: 77 asked for by ablations: packing, but the training text, packed as 'first' has it, gives 76"
+    )
+    with pytest.raises(UserError, match=message + "; lower it, give more text, or change ablations$"):
+        written(4 * 19 + 1, "ablations: packing")
+    with pytest.raises(UserError, match=r"activations.tokens: 77 asked for, but .* gives 76; lower it, give more text$"):
+        written(4 * 19 + 1)
+
+
+def test_too_little_text_is_told_with_the_key_that_asks(tokenizer):
+    with pytest.raises(UserError, match=r"text.train_contexts: 900 contexts of length 16 asked for, but 4 documents with "):
+        tokenize(TEXTS[:4], tokenizer, 16, contexts=900, contexts_key="text.train_contexts")
 
 
 def test_an_unknown_packing_is_refused(tokenizer):

@@ -209,17 +209,38 @@ def test_what_was_fetched_elsewhere_is_not_fetched_again(tmp_path):
     assert not {"fetch_language_model", "fetch_text"} & set(jobs)
 
 
-def test_own_text_and_own_model(tmp_path, neox_directory):
+def test_own_text_model_and_labels(tmp_path, neox_directory):
     (tmp_path / "mine.txt").write_text("some text")
-    jobs = planned_jobs(
-        plan(
-            tmp_path,
-            "results/table1.tex",
-            run="never-run",
-            text={"source": "files", "files": {"paths": [str(tmp_path / "*.txt")], "column": "text"}},
-            language_model={"source": "path", "path": str(neox_directory)},
+    (tmp_path / "news.csv").write_text("body,topic,outlet\n")
+    pair = {
+        "dataset": "news",
+        "concept": "topic",
+        "concepts": ["Sci/Tech", "a b"],
+        "attribute": "outlet",
+        "attributes": ["ß", "-1"],
+    }
+    labels = {
+        "datasets": {"news": {"paths": [str(tmp_path / "news.csv")], "text": "body"}},
+        "sets": {"topics": {"dataset": "news", "label": "topic", "classes": ["Sci/Tech", "a b"]}},
+    }
+
+    def planned(labels):
+        return planned_jobs(
+            plan(
+                tmp_path,
+                "results/table1.tex",
+                run="never-run",
+                text={"source": "files", "context_length": 32, "files": {"paths": [str(tmp_path / "*.txt")], "column": "text"}},
+                activations={"tokens": 1_000_000},
+                training={"threshold_start_step": 20},
+                language_model={"source": "path", "path": str(neox_directory)},
+                labelled_texts={"source": "files", "files": labels},
+            )
         )
-    )
-    assert jobs["collect_text"] == 2  # the own text, and the documentation for the labelled sets
-    assert jobs["cache_activations"] == 1
-    assert not {"train_language_model", "train_tokenizer", "fetch_language_model"} & set(jobs)
+
+    jobs = planned(labels | {"pairs": [pair]})
+    assert (jobs["collect_text"], jobs["check_language_model"], jobs["cache_activations"]) == (1, 1, 1)
+    assert (jobs["label_files"], jobs["label_classes"], jobs["label_quadrants"]) == (1, 1, 1)
+    assert jobs["evaluate_scr"] == jobs["evaluate_classes"]
+    assert not {"train_language_model", "train_tokenizer", "fetch_language_model", "label_docstrings"} & set(jobs)
+    assert not {"label_quadrants", "evaluate_scr"} & set(planned(labels))

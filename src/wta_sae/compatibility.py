@@ -28,7 +28,7 @@ def model_differences(metadata: Mapping[str, Any], lm: LanguageModel) -> Differe
     metadata: of the SAE. hook_resid_pre of a block is hook_resid_post of the one before it. model_sha256 is the model's
     digest, which our SAEs record. center_writing_weights, an option of TransformerLens, moves the residual stream.
     """
-    same_place = (lm.hook_name, f"blocks.{lm.layer + 1}.hook_resid_pre")
+    same_place = (lm.hook_name, f"blocks.{lm.stream.layer + 1}.hook_resid_pre")
     options = metadata.get("model_from_pretrained_kwargs") or {}
     here = {
         "hook_name": lm.hook_name,

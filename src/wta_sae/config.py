@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError, best_match
 
 from wta_sae.errors import UserError
+from wta_sae.labelled_sets import DOCSTRINGS
 
 
 def check_config(config: Mapping[str, Any], schema: Path) -> None:
@@ -19,19 +20,12 @@ def check_config(config: Mapping[str, Any], schema: Path) -> None:
     if error is not None:
         raise UserError(f"config: {_key(error)}{_message(error)}")
     labelled, packages = config["labelled_texts"], config["text"]["docstrings"]["packages"]
-    if labelled["source"] == "hub":
+    if labelled["source"] != DOCSTRINGS:
         return
     for label in (*labelled["classes"], *(concept for pair in labelled["pairs"] for concept in pair)):
         if label not in packages:
             known = ", ".join(packages)
             raise UserError(f"config: labelled_texts: {label!r} is not among text.docstrings.packages: {known}")
-
-
-def check_model_folder(folder: str) -> None:
-    """Raises UserError where a folder holds no language model with a tokenizer."""
-    for name in ("config.json", "tokenizer.json"):
-        if not (Path(folder) / name).is_file():
-            raise UserError(f"language_model.path: {folder} lacks {name}; give a transformers model directory")
 
 
 def check_folder_writable(folder: str) -> None:
@@ -56,6 +50,8 @@ def _message(error: ValidationError) -> str:
         known = ", ".join(error.schema.get("properties", {}))
         unknown = ", ".join(repr(key) for key in error.instance if key not in error.schema.get("properties", {}))
         return f"unknown key {unknown}; the keys are: {known}"
+    if error.validator == "pattern" and "description" in error.schema:
+        return f"{error.instance!r} will not do: {error.schema['description']}"
     if error.validator == "pattern":
         return f"{error.instance!r} is not of the form {error.validator_value}"
     return error.message

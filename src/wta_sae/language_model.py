@@ -1,4 +1,4 @@
-"""A causal language model, cut after one block: tokens -> residual stream, residual stream -> logits.
+"""A causal language model with its tokenizer: tokens -> residual stream after one block, residual stream -> logits.
 
 Shape suffixes: B sequences, L positions, D model width, V vocabulary.
 
@@ -8,52 +8,27 @@ The residual stream "after block L" is the output of the model's L-th transforme
 
 import hashlib
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from wta_sae.errors import UserError, first_line
 from wta_sae.hub import model_origin
 from wta_sae.model_files import check_weight_files, check_whole
-from wta_sae.text.tokens import bos_id
+from wta_sae.model_limits import check_positions
+from wta_sae.residual_stream import ResidualStream
+from wta_sae.text.tokens import special_ids
 
 OF_THE_FILE = ("_name_or_path", "architectures", "dtype", "transformers_version", "use_cache")  # what a config says of itself
-PAD_TOKEN_OF_PYTHIA = "<|padding|>"  # in Pythia's vocabulary, though its tokenizer names no padding token
-
-
-class _Reached(Exception):  # noqa: N818 (no error: how a forward pass ends early)
-    def __init__(self, residual_BLD: Tensor):
-        self.residual_BLD = residual_BLD
-
-
-class _PassThrough(nn.Module):
-    """Stands in for a block that the continuation leaves out."""
-
-    def forward(self, hidden_states: Tensor, *_args, **_kwargs) -> Tensor:
-        return hidden_states
-
-
-class _Inject(nn.Module):
-    """Stands in for the block whose output is given: whatever comes in, the residual goes out."""
-
-    def __init__(self, residual_BLD: Tensor):
-        super().__init__()
-        self.residual_BLD = residual_BLD
-
-    def forward(self, *_args, **_kwargs) -> Tensor:
-        return self.residual_BLD
 
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """A transformers causal language model and the block whose output the SAEs read.
+    """A transformers causal language model and the residual stream that the SAEs read.
 
     special_ids: pad, bos and eos token ids; a token is *valid* where it is none of them. source: its name on the hub where it
     was fetched from there, else its directory.
@@ -61,7 +36,7 @@ class LanguageModel:
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
-    layer: int
+    stream: ResidualStream
     bos_id: int
     pad_id: int
     special_ids: tuple[int, ...]
@@ -73,11 +48,15 @@ class LanguageModel:
 
     @property
     def width(self) -> int:
-        return self.model.config.hidden_size
+        return self.stream.width
+
+    @property
+    def vocabulary(self) -> int:
+        return self.stream.vocabulary
 
     @property
     def hook_name(self) -> str:
-        return f"blocks.{self.layer}.hook_resid_post"
+        return f"blocks.{self.stream.layer}.hook_resid_post"
 
     def sha256(self) -> str:
         """Digest of configuration and weights, as they are loaded: two models with the same one have the same activations."""
@@ -85,39 +64,32 @@ class LanguageModel:
         digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
         for name, tensor in sorted(self.model.state_dict().items()):
             digest.update(name.encode())
-            digest.update(tensor.detach().cpu().contiguous().view(torch.uint8).numpy())
+            digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
         return digest.hexdigest()
 
     def check_context(self, length: int) -> None:
         """Raises UserError where contexts of `length` tokens are longer than the model's."""
-        longest = getattr(self.model.config, "max_position_embeddings", None)
-        if longest is not None and length > longest:
+        longest = getattr(self.model.config.get_text_config(), "max_position_embeddings", None)
+        if longest is not None:
+            check_positions(length, longest, self.source)
+        try:  # not every config says it: RoBERTa's positions begin at 2, MPT's have another name
+            ordinary = next(token for token in range(self.vocabulary) if token not in self.special_ids)
+            self.logits(torch.full((1, length), ordinary))
+        except (IndexError, RuntimeError, ValueError) as error:
             raise UserError(
-                f"text.context_length: {length} is beyond the {longest} positions of {self.source}; use {longest} or less"
-            )
+                f"text.context_length: {self.source} fails on {length} tokens ({first_line(error)}); use shorter contexts"
+            ) from error
 
     def valid(self, tokens_BL: Tensor) -> Tensor:
         """Where a token is no special one, (B, L) bool."""
         return ~torch.isin(tokens_BL, torch.tensor(self.special_ids, device=tokens_BL.device))
 
-    @torch.no_grad()
     def residual(self, tokens_BL: Tensor) -> Tensor:
-        """The residual stream after block `layer`, (B, L) -> (B, L, D) float32; the blocks above do not run.
+        """The residual stream after the block, (B, L) -> (B, L, D) float32; the blocks above do not run.
 
         Raises UserError where it is not finite.
         """
-
-        def leave(_block: nn.Module, _inputs: tuple, output: Tensor) -> None:
-            raise _Reached(output)
-
-        hook = _blocks(self.model)[self.layer].register_forward_hook(leave)
-        try:
-            self.model(input_ids=tokens_BL.to(self.device).long(), use_cache=False)
-            raise RuntimeError(f"the forward pass never came to block {self.layer}")
-        except _Reached as reached:
-            residual_BLD = reached.residual_BLD.float()
-        finally:
-            hook.remove()
+        residual_BLD = self.stream.after(tokens_BL.to(self.device).long()).float()
         if not (finite_BL := residual_BLD.isfinite().all(-1)).all():
             sequence, position = (~finite_BL).nonzero()[0].tolist()
             raise UserError(
@@ -131,44 +103,16 @@ class LanguageModel:
         """Next-token logits, (B, L) -> (B, L, V) float32."""
         return self.model(input_ids=tokens_BL.to(self.device).long(), use_cache=False).logits.float()
 
-    @torch.no_grad()
     def logits_from(self, residual_BLD: Tensor) -> Tensor:
-        """Next-token logits of the model's rest, (B, L, D) -> (B, L, V) float32; the blocks up to `layer` do not run."""
-        residual_BLD = residual_BLD.to(self.model.dtype)
-        with _starting_after(self.model, self.layer, residual_BLD):
-            # The embeddings only lend their shape: what enters block layer + 1 is the residual alone.
-            return self.model(inputs_embeds=residual_BLD, use_cache=False).logits.float()
-
-
-def _blocks(model: PreTrainedModel) -> nn.ModuleList:
-    """The transformer blocks: the one module list of the depth that the config names (`layers`, GPT-2's `h`)."""
-    depth = model.config.num_hidden_layers
-    lists = [m for m in model.base_model.children() if isinstance(m, nn.ModuleList) and len(m) == depth]
-    if len(lists) != 1:
-        raise UserError(f"language_model: {type(model).__name__} is not supported; its transformer blocks were not found")
-    return lists[0]
-
-
-@contextmanager
-def _starting_after(model: PreTrainedModel, layer: int, residual_BLD: Tensor) -> Iterator[None]:
-    blocks = _blocks(model)
-    originals = list(blocks[: layer + 1])
-    stand_ins = [_PassThrough() for _ in range(layer)] + [_Inject(residual_BLD)]
-    # Llama-like models read per-block attributes, so the list keeps its length.
-    try:
-        for index, stand_in in enumerate(stand_ins):
-            blocks[index] = stand_in
-        yield
-    finally:
-        for index, original in enumerate(originals):
-            blocks[index] = original
+        """Next-token logits of the model's rest, (B, L, D) -> (B, L, V) float32; the blocks up to it do not run."""
+        return self.stream.logits_from(residual_BLD).float()
 
 
 def load_language_model(directory: Path, layer: int, device: torch.device, dtype: torch.dtype = torch.float32) -> LanguageModel:
     """Loads a local transformers directory; never the network, never remote code, never pickle.
 
     Raises UserError for a missing directory or tokenizer, for weights that are not a whole model in safetensors files of the
-    directory or not finite, and for a layer beyond the model.
+    directory or not finite, for a tokenizer with more ids than the model has embeddings, and as ResidualStream does.
     """
     directory = Path(directory)
     if not (directory / "config.json").is_file():
@@ -187,25 +131,25 @@ def load_language_model(directory: Path, layer: int, device: torch.device, dtype
             ignore_mismatched_sizes=True,  # reported, with their names, instead of raised without
             output_loading_info=True,
         )
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+    except Exception as error:  # each family has its own way to fail on a config that it cannot build
         raise UserError(f"{directory}: not a loadable causal language model ({first_line(error)})") from error
-    check_whole(directory, report, model.state_dict())
-    depth = model.config.num_hidden_layers
-    if not 0 <= layer < depth:
-        raise UserError(f"language_model.layer: {layer} is beyond the model's {depth} blocks; use 0 to {depth - 1}")
+    check_whole(directory, report, model)
     model.eval().requires_grad_(False).to(device)
     return as_language_model(model, tokenizer, layer, model_origin(directory).get("name", str(directory)))
 
 
 def as_language_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, layer: int, source: str) -> LanguageModel:
-    """Wraps a loaded model, with the special tokens that SAEBench (through TransformerLens) would use for it."""
-    bos = bos_id(tokenizer)
-    eos = tokenizer.eos_token_id if tokenizer.eos_token_id is not None else bos
-    pad = tokenizer.pad_token_id
-    if pad is None:
-        pad = tokenizer.get_vocab().get(PAD_TOKEN_OF_PYTHIA, eos)
-    special_ids = tuple(sorted({bos, eos, pad}))
-    return LanguageModel(model, tokenizer, layer, bos, pad, special_ids, source)
+    """Wraps a loaded model, with the special tokens that SAEBench (through TransformerLens) would use for it.
+
+    Raises UserError as `load_language_model` does for a tokenizer and a layer.
+    """
+    stream = ResidualStream(model, layer)
+    if (last := max(tokenizer.get_vocab().values())) >= stream.vocabulary:
+        raise UserError(
+            f"{source}: its tokenizer has ids up to {last}, its embedding {stream.vocabulary} rows; use the tokenizer that the "
+            "model was trained with, or model.resize_token_embeddings, and save both"
+        )
+    return LanguageModel(model, tokenizer, stream, *special_ids(tokenizer), source)
 
 
 def load_tokenizer(directory: Path) -> PreTrainedTokenizerBase:

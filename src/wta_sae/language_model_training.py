@@ -12,6 +12,7 @@ from torch import Tensor
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerBase
 
 from wta_sae.errors import UserError
+from wta_sae.model_limits import check_heads
 from wta_sae.progress import progress
 
 ADAM_BETAS = (0.9, 0.95)
@@ -37,8 +38,7 @@ def new_language_model(
     options: LanguageModelOptions, tokenizer: PreTrainedTokenizerBase, context_length: int, seed: int
 ) -> GPTNeoXForCausalLM:
     """An untrained GPT-NeoX. Raises UserError where the heads do not divide the width."""
-    if options.width % options.heads:
-        raise UserError(f"language_model.train.heads: {options.heads} does not divide the width, {options.width}")
+    check_heads(options.width, options.heads)
     torch.manual_seed(seed)
     return GPTNeoXForCausalLM(
         GPTNeoXConfig(

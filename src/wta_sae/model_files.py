@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from torch import Tensor
+from safetensors import safe_open
+from transformers import PreTrainedModel
 
 from wta_sae.errors import UserError, several
 from wta_sae.files import read_json
@@ -36,11 +37,11 @@ def check_weight_files(directory: Path) -> None:
         _check_name(index, name, (".safetensors",))
 
 
-def check_whole(directory: Path, report: Mapping[str, Iterable[Any]], tensors: Mapping[str, Tensor]) -> None:
+def check_whole(directory: Path, report: Mapping[str, Iterable[Any]], model: PreTrainedModel) -> None:
     """Raises UserError, with the names, for tensors that a model lacks, does not know, has in another shape, or not finite.
 
     report: what `from_pretrained` says with `output_loading_info`, in which tied weights count as there. Without this check
-    transformers fills what is missing with random values. tensors: the loaded model's.
+    transformers fills what is missing with random values. What an older transformers saved beside the weights is no fault.
     """
     again = "fetch or save the model again"
     if missing := sorted(report["missing_keys"]):
@@ -48,10 +49,27 @@ def check_whole(directory: Path, report: Mapping[str, Iterable[Any]], tensors: M
     if mismatched := sorted(report["mismatched_keys"]):
         shapes = [f"{name} ({_shape(found)} for {_shape(wanted)})" for name, found, wanted in mismatched]
         raise UserError(f"{directory}: weights of another shape than config.json's: {several(shapes)}; {again}")
-    if unexpected := sorted(report["unexpected_keys"]):
+    if unexpected := sorted(set(report["unexpected_keys"]) - _computed(directory, model)):
         raise UserError(f"{directory}: weights that the model of config.json does not have: {several(unexpected)}; {again}")
+    tensors = model.state_dict()
     if bad := [name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]:
         raise UserError(f"{directory}: weights that are not finite: {several(bad)}; {again}")
+
+
+def _computed(directory: Path, model: PreTrainedModel) -> set[str]:
+    """Tensors of the files that no training made: the model's own buffers, causal masks and what they were filled with.
+
+    GPT-Neo's `attn.attention.bias`, (1, 1, P, P) for P positions, and `masked_bias`, a scalar, are in most of its checkpoints.
+    """
+    found = {name for name, _ in model.named_buffers()}
+    for file in directory.glob("*.safetensors"):
+        with safe_open(file, framework="pt") as tensors:
+            for name in tensors.keys():  # noqa: SIM118 (no mapping)
+                shape = tensors.get_slice(name).get_shape()
+                mask = len(shape) == 4 and shape[:2] == [1, 1] and shape[2] == shape[3]
+                if mask or name.endswith(".masked_bias"):
+                    found.add(name)
+    return found
 
 
 def _check_name(where: Path, name: Any, endings: tuple[str, ...]) -> None:

@@ -21,6 +21,7 @@ from wta_sae.devices import tensor_cores
 from wta_sae.errors import UserError
 from wta_sae.fast_selection import pre_activation_buffer, select_pairs
 from wta_sae.sae import SAE
+from wta_sae.schedule import check_threshold_start
 from wta_sae.variants import variant_named
 
 ADAM_BETAS, ADAM_EPSILON = (0.9, 0.999), 1e-8
@@ -90,11 +91,7 @@ class Trainer:
         gate: str = "never",
         rescale_encoder_bias: bool = True,
     ):
-        if options.threshold_start_step >= total_steps - 1:
-            raise UserError(
-                f"training.threshold_start_step: none of this run's {total_steps} steps comes after step "
-                f"{options.threshold_start_step}, so that no inference threshold would be set; lower it or train on more tokens"
-            )
+        check_threshold_start(options.threshold_start_step, total_steps)
         self.variant, self.k, self.options, self.total_steps = variant_named(variant), k, options, total_steps
         limit = options.latents if self.variant.budget == "k" else options.batch_tokens
         if not 1 <= k <= limit:

@@ -6,11 +6,22 @@ import shlex
 import shutil
 import uuid
 
-from wta_sae.config import check_config, check_folder_writable, check_model_folder
+from wta_sae.config import check_config, check_folder_writable
 from wta_sae.errors import UserError
+from wta_sae.feasibility import check_feasible
 from wta_sae.gpus import visible_gpus
 from wta_sae.job_logs import OwnLogs
-from wta_sae.labelled_sets import DOCSTRINGS, class_sets, concept_pairs, fetch_options, fetched_datasets
+from wta_sae.labelled_sets import (
+    DOCSTRINGS,
+    FILES,
+    HUB,
+    class_sets,
+    concept_pairs,
+    drawn_datasets,
+    fetch_options,
+    file_options,
+    labelled_files,
+)
 from wta_sae.refusals import FOLDER_VARIABLE, refusal
 from wta_sae.text.paths import matching_files
 from wta_sae.sweep import matched_saes, requested_saes, table1_saes, trained_together
@@ -40,6 +51,7 @@ def checked(function, *arguments):
 
 
 checked(check_config, config, f"{workflow.basedir}/workflow/schemas/config.schema.yaml")
+checked(check_feasible, config)
 checked(check_folder_writable, "results")
 
 # Of the jobs that gain by several. A job's result depends on its threads: they are the same on every machine, whatever --cores
@@ -63,7 +75,8 @@ SWEEP_SAES = [name for name in ORDINARY_SAES if SAES[name].variant == "wta" and 
 
 CLASS_SETS = {one.name: one for one in checked(class_sets, config)}
 CONCEPT_PAIRS = {pair.name: pair for pair in checked(concept_pairs, config)}
-LABELLED_DATASETS = {name: flags(checked(fetch_options, config, name)) for name in fetched_datasets(config)}
+FETCHED_DATASETS = {name: flags(checked(fetch_options, config, name)) for name in drawn_datasets(config, HUB)}
+FILE_DATASETS = {name: flags(file_options(config, name)) for name in drawn_datasets(config, FILES)}
 PROBING_TEXTS = [f"<run>/labelled/classes/{name}.json" for name in CLASS_SETS]
 TPP_TEXTS = [f"<run>/labelled/classes/{name}.json" for name, one in CLASS_SETS.items() if one.tpp]
 QUADRANTS = [f"<run>/labelled/quadrants/{name}.json" for name in CONCEPT_PAIRS]
@@ -72,8 +85,7 @@ QUADRANTS = [f"<run>/labelled/quadrants/{name}.json" for name in CONCEPT_PAIRS]
 TEXT_FILES = []
 if config["text"]["source"] == "files":
     TEXT_FILES = [str(path) for path in checked(matching_files, config["text"]["files"]["paths"])]
-if config["language_model"]["source"] == "path":
-    checked(check_model_folder, config["language_model"]["path"])
+LABELLED_FILES = {name: checked(labelled_files, config, name) for name in FILE_DATASETS}
 
 # About the size of the text that is read whole, in MB, which the jobs that do so need thrice; the packages' is small.
 TEXT_MB = round(sum(os.path.getsize(file) for file in TEXT_FILES) / 1e6)
@@ -82,6 +94,8 @@ if config["text"]["source"] == "hub":
 
 DOCUMENTS = f"<run>/text/{config['text']['source']}.parquet"
 LANGUAGE_MODEL = config["language_model"]["path"] if config["language_model"]["source"] == "path" else "<run>/lm"
+# A model that was not made here is tried out before text is tokenized for it.
+CHECKED_MODEL = [] if config["language_model"]["source"] == "train" else "<run>/language_model.json"
 TOKENIZER = "<run>/tokenizer" if config["language_model"]["source"] == "train" else LANGUAGE_MODEL
 
 
@@ -101,21 +115,38 @@ def cache_name(packing, prepend_bos):
 PACKINGS = {(spec.packing, spec.prepend_bos) for spec in SAES.values()}
 CACHES = {cache_name(*packing): training_contexts(*packing) for packing in PACKINGS}
 CONCATENATED = {"packing": "concatenated", "prepend_bos": True}
+
+
+def asked_for(section, name, more=""):
+    """So many contexts, and the key that asks for them."""
+    return {"contexts": config[section][name], "contexts_key": f"{section}.{name}{more}"}
+
+
+def tokens_needed(packing, prepend_bos):
+    """How many tokens a cache is to have from such contexts, and what asks for it where it is not the run's own cache."""
+    if (packing, prepend_bos) not in PACKINGS:
+        return {}
+    asking = [spec.ablation for spec in SAES.values() if (spec.packing, spec.prepend_bos) == (packing, prepend_bos)]
+    by = {} if None in asking else {"asked_by": f"ablations: {asking[0]}"}
+    return {"tokens": config["activations"]["tokens"]} | by
+
+
 CONTEXTS = {
     training_contexts(packing, prepend_bos): {
         "split": "train",
         # Packed first, how many there are is the documents' own number.
-        **({"contexts": config["text"]["train_contexts"]} if packing == "concatenated" else {}),
+        **(asked_for("text", "train_contexts") if packing == "concatenated" else {}),
+        **tokens_needed(packing, prepend_bos),
         "packing": packing,
         "prepend_bos": prepend_bos,
     }
     for packing, prepend_bos in PACKINGS | {("concatenated", True)}
 } | {
-    "evaluation": {"split": "evaluation", "contexts": config["text"]["evaluation_contexts"], **CONCATENATED},
+    "evaluation": {"split": "evaluation", **asked_for("text", "evaluation_contexts"), **CONCATENATED},
     "calibration": {
         "split": "evaluation",
         "skip": config["text"]["evaluation_contexts"],
-        "contexts": config["text"]["calibration_contexts"],
+        **asked_for("text", "calibration_contexts", " beside text.evaluation_contexts"),
         **CONCATENATED,
     },
 }
@@ -130,7 +161,6 @@ wildcard_constraints:
     sae=one_of(SAES),
     contexts=one_of(CONTEXTS),
     cache=one_of(CACHES),
-    dataset=one_of(LABELLED_DATASETS),
     class_set=one_of(CLASS_SETS),
     pair=one_of(CONCEPT_PAIRS),
     artifact=one_of(ARTIFACTS),
@@ -180,7 +210,7 @@ def families_of(sae):
     """The metric families of an SAE: all of them for Table 1's and the sweep's, what the comparisons need for the others."""
     families = ["core", "geometry"]
     if sae in TABLE1_SAES or sae in SWEEP_SAES:
-        families += ["probing", "scr", "tpp", "subspace"]
+        families += ["probing", *(["scr"] if QUADRANTS else []), "tpp", "subspace"]
     return families + (["matched"] if sae in MATCHED_SAES else [])
 
 
@@ -204,7 +234,7 @@ def collected(wildcards):
     """The SAEs and metric files behind a tidy table."""
     families = {
         "metrics": {sae: families_of(sae) for sae in SAES},
-        "table1": {sae: ["core", "probing", "scr", "tpp", "subspace"] for sae in TABLE1_SAES},
+        "table1": {sae: [name for name in families_of(sae) if name not in ("geometry", "matched")] for sae in TABLE1_SAES},
         "figure2": {sae: ["core"] for sae in ORDINARY_SAES},
         "figure3": {sae: ["core"] for sae in ORDINARY_SAES},
         "table_matched": {sae: ["matched"] for sae in MATCHED_SAES},

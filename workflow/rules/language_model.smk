@@ -37,6 +37,7 @@ if config["language_model"]["source"] == "hub":
             "<run>/logs/fetch_language_model.log",
         benchmark:
             "<run>/benchmarks/fetch_language_model.tsv"
+        priority: 2
         localrule: True  # cluster nodes often have no network
         conda:
             "../../envs/torch.yaml"
@@ -48,3 +49,28 @@ if config["language_model"]["source"] == "hub":
             code=code_sha256("fetch-language-model"),
         shell:
             "python -m wta_sae fetch-language-model {params.options} --out {output} > {log} 2>&1"
+
+
+rule check_language_model:
+    input:
+        lm=LANGUAGE_MODEL,
+    output:
+        "<run>/language_model.json",
+    log:
+        "<run>/logs/check_language_model.log",
+    benchmark:
+        "<run>/benchmarks/check_language_model.tsv"
+    priority: 2
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+        gpu=1,
+    params:
+        layer=config["language_model"]["layer"],
+        length=config["text"]["context_length"],
+        code=code_sha256("check-language-model"),
+    shell:
+        "python -m wta_sae check-language-model --lm {input.lm:q} --layer {params.layer} --context-length {params.length}"
+        " --out {output} > {log} 2>&1"

@@ -1,3 +1,6 @@
+# Priority: what text and labels cannot give is found before anything is trained on them.
+
+
 rule collect_text:
     input:
         text_files,
@@ -11,6 +14,7 @@ rule collect_text:
         "<run>/benchmarks/collect_text/{source}.tsv"
     wildcard_constraints:
         source="docstrings|files",
+    priority: 1
     conda:
         "../../envs/torch.yaml"
     threads: THREADS
@@ -35,6 +39,7 @@ rule fetch_text:
         "<run>/logs/fetch_text.log",
     benchmark:
         "<run>/benchmarks/fetch_text.tsv"
+    priority: 1
     localrule: True  # cluster nodes often have no network
     conda:
         "../../envs/torch.yaml"
@@ -59,6 +64,7 @@ rule train_tokenizer:
         "<run>/logs/train_tokenizer.log",
     benchmark:
         "<run>/benchmarks/train_tokenizer.tsv"
+    priority: 1
     conda:
         "../../envs/torch.yaml"
     threads: THREADS
@@ -77,12 +83,14 @@ rule tokenize:
     input:
         documents=DOCUMENTS,
         tokenizer=TOKENIZER,
+        checked=CHECKED_MODEL,
     output:
         "<run>/tokens/{contexts}.safetensors",
     log:
         "<run>/logs/tokenize/{contexts}.log",
     benchmark:
         "<run>/benchmarks/tokenize/{contexts}.tsv"
+    priority: 1
     conda:
         "../../envs/torch.yaml"
     threads: THREADS
@@ -106,6 +114,9 @@ rule fetch_labelled_texts:
         "<run>/logs/fetch_labelled_texts/{dataset}.log",
     benchmark:
         "<run>/benchmarks/fetch_labelled_texts/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=one_of(FETCHED_DATASETS),
+    priority: 1
     localrule: True  # cluster nodes often have no network
     conda:
         "../../envs/torch.yaml"
@@ -113,10 +124,36 @@ rule fetch_labelled_texts:
         mem_mb=4000,
         runtime=120,
     params:
-        options=lambda wildcards: LABELLED_DATASETS[wildcards.dataset],
+        options=lambda wildcards: FETCHED_DATASETS[wildcards.dataset],
         code=code_sha256("fetch-labelled-texts"),
     shell:
         "python -m wta_sae fetch-labelled-texts {params.options} --out {output} > {log} 2>&1"
+
+
+rule label_files:
+    input:
+        lambda wildcards: LABELLED_FILES[wildcards.dataset],
+    output:
+        "<run>/labelled/rows/{dataset}.parquet",
+    log:
+        "<run>/logs/label_files/{dataset}.log",
+    benchmark:
+        "<run>/benchmarks/label_files/{dataset}.tsv"
+    wildcard_constraints:
+        dataset=one_of(FILE_DATASETS),
+    priority: 1
+    conda:
+        "../../envs/torch.yaml"
+    resources:
+        mem_mb=growing(4000),
+        runtime=growing(30),
+    params:
+        options=lambda wildcards: FILE_DATASETS[wildcards.dataset],
+        seed=SEED,
+        code=code_sha256("label files"),
+        sources=lambda wildcards: state_of(*LABELLED_FILES[wildcards.dataset]),
+    shell:
+        "python -m wta_sae label files {params.options} --seed {params.seed} --out {output} > {log} 2>&1"
 
 
 rule label_docstrings:
@@ -128,6 +165,7 @@ rule label_docstrings:
         "<run>/logs/label_docstrings.log",
     benchmark:
         "<run>/benchmarks/label_docstrings.tsv"
+    priority: 1
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -143,12 +181,14 @@ rule label_docstrings:
 rule label_classes:
     input:
         rows=lambda wildcards: f"<run>/labelled/rows/{CLASS_SETS[wildcards.class_set].rows}.parquet",
+        tokenizer=TOKENIZER,
     output:
         "<run>/labelled/classes/{class_set}.json",
     log:
         "<run>/logs/label_classes/{class_set}.log",
     benchmark:
         "<run>/benchmarks/label_classes/{class_set}.tsv"
+    priority: 1
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -156,24 +196,28 @@ rule label_classes:
         runtime=growing(10),
     params:
         options=lambda wildcards: class_set_flags(CLASS_SETS[wildcards.class_set]),
+        length=config["text"]["context_length"],
         train=config["labelled_texts"]["train_per_class"],
         test=config["labelled_texts"]["test_per_class"],
         seed=SEED,
         code=code_sha256("label classes"),
     shell:
         "python -m wta_sae label classes --rows {input.rows} {params.options} --train {params.train} --test {params.test}"
+        " --tokenizer {input.tokenizer:q} --context-length {params.length}"
         " --seed {params.seed} --out {output} > {log} 2>&1"
 
 
 rule label_quadrants:
     input:
         rows=lambda wildcards: f"<run>/labelled/rows/{CONCEPT_PAIRS[wildcards.pair].rows}.parquet",
+        tokenizer=TOKENIZER,
     output:
         "<run>/labelled/quadrants/{pair}.json",
     log:
         "<run>/logs/label_quadrants/{pair}.log",
     benchmark:
         "<run>/benchmarks/label_quadrants/{pair}.tsv"
+    priority: 1
     conda:
         "../../envs/torch.yaml"
     resources:
@@ -181,9 +225,11 @@ rule label_quadrants:
         runtime=growing(10),
     params:
         options=lambda wildcards: pair_flags(CONCEPT_PAIRS[wildcards.pair]),
+        length=config["text"]["context_length"],
         train=config["labelled_texts"]["train_per_quadrant"],
         test=config["labelled_texts"]["test_per_quadrant"],
         code=code_sha256("label quadrants"),
     shell:
         "python -m wta_sae label quadrants --rows {input.rows} {params.options} --train {params.train} --test {params.test}"
+        " --tokenizer {input.tokenizer:q} --context-length {params.length}"
         " --out {output} > {log} 2>&1"

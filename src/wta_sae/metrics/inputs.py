@@ -16,9 +16,8 @@ def check_tokens(lm: LanguageModel, tokens_CL: Tensor) -> None:
     """Raises UserError where there is nothing to measure on, or tokens beyond the model's vocabulary."""
     if tokens_CL.ndim != 2 or tokens_CL.numel() == 0:
         raise UserError(f"tokens: shape {tuple(tokens_CL.shape)} holds no context; use (contexts, positions), both > 0")
-    vocabulary = lm.model.config.vocab_size
-    if tokens_CL.min() < 0 or tokens_CL.max() >= vocabulary:
-        raise UserError(f"tokens: ids beyond the language model's vocabulary of {vocabulary}; use the model's tokenizer")
+    if tokens_CL.min() < 0 or tokens_CL.max() >= lm.vocabulary:
+        raise UserError(f"tokens: ids beyond the language model's vocabulary of {lm.vocabulary}; use the model's tokenizer")
     if not lm.valid(tokens_CL).any():
         raise UserError("tokens: only special tokens (pad, bos, eos); use text with ordinary ones")
 

@@ -19,6 +19,7 @@ from wta_sae.metrics.inputs import check_saes
 from wta_sae.metrics.slices import rows_at_once
 from wta_sae.progress import progress_bar
 from wta_sae.sae import SAE, encode_with_each
+from wta_sae.text.tokens import encode
 from wta_sae.variants import winners_per_latent
 
 CONTEXT = 128  # tokens of a text, BOS included
@@ -49,7 +50,7 @@ class Pooled:
 
 def tokenize_texts(lm: LanguageModel, texts: list[str], context: int = CONTEXT) -> Tensor:
     """BOS, the text's first tokens, padding on the right: (N, context) int64."""
-    ids = lm.tokenizer(texts, add_special_tokens=False, truncation=True, max_length=context - 1)["input_ids"]
+    ids = encode(lm.tokenizer, texts, context - 1)
     tokens_NL = torch.full((len(texts), context), lm.pad_id)
     tokens_NL[:, 0] = lm.bos_id
     for row_L, text_ids in zip(tokens_NL, ids, strict=True):

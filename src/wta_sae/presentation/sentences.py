@@ -3,7 +3,7 @@
 Plain text as `markdown` makes it: names in backticks. `markdown.to_latex` turns it into LaTeX.
 """
 
-from wta_sae.labelled_sets import DOCSTRINGS, fetched_datasets
+from wta_sae.labelled_sets import DOCSTRINGS, FILES, HUB, concept_pairs, drawn_datasets
 from wta_sae.presentation.estimates import Estimate, change_word
 from wta_sae.presentation.gap import gap
 from wta_sae.presentation.markdown import number, rate
@@ -68,6 +68,9 @@ def labelled_texts(run: Run) -> str:
     shared = [name for name in names if name in theirs]
     if setting(run.config, "labelled_texts.source") == DOCSTRINGS:
         return "the documentation of installed packages, labelled by package, and not on SAEBench's datasets"
+    if setting(run.config, "labelled_texts.source") == FILES:
+        own = drawn_datasets(run.config, FILES)
+        return f"labelled texts of this run's own, {listed(_code(own))}, and not on SAEBench's datasets"
     if papers_datasets(run):
         return f"labelled sets of SAEBench's datasets, {listed(_code(names))}"
     if shared == names:
@@ -101,7 +104,7 @@ def open_questions(run: Run) -> list[str]:
 
 
 def _dataset_names(run: Run) -> list[str]:
-    names = [run.config["labelled_texts"]["hub"]["datasets"][name]["name"] for name in fetched_datasets(run.config)]
+    names = [run.config["labelled_texts"]["hub"]["datasets"][name]["name"] for name in drawn_datasets(run.config, HUB)]
     return list(dict.fromkeys(names))
 
 
@@ -137,6 +140,8 @@ def spread_of_labelled(run: Run) -> str:
     """How far the scores on labelled texts can be trusted, and why one is not there."""
     one_seed = len(run.scale.seeds) == 1
     trust = "With one seed their noise is not known." if one_seed else "The tables have their spreads over training seeds."
+    if not concept_pairs(run.config):
+        return f"{trust} SCR is not measured: it needs texts with a second label, and this run's config names no pairs."
     reason = why_undefined(run.metrics, "scr_metric_threshold_20")
     return f"{trust} SCR is undefined where {reason}." if reason else trust
 

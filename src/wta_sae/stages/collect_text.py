@@ -1,10 +1,13 @@
 """Collects documents from docstrings, files or the hub, de-duplicated and split into train and evaluation."""
 
+import sys
 from argparse import ArgumentParser, Namespace
+from collections import Counter
 from pathlib import Path
 
 from wta_sae.text.docstrings import docstring_passages, versions
-from wta_sae.text.documents import as_documents, write_documents
+from wta_sae.text.documents import as_documents, counted, lopsided, write_documents
+from wta_sae.text.paths import KINDS
 from wta_sae.text.sources import HubDataset, at_commit, file_passages, hub_passages
 
 
@@ -14,8 +17,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     docstrings.add_argument("--packages", nargs="+", required=True, help="as they are imported")
     docstrings.add_argument("--workers", type=int, default=1, help="processes that read")
     files = sources.add_parser("files", help="your own text")
-    files.add_argument("--paths", nargs="+", required=True, help=".txt, .jsonl or .parquet files, or glob patterns")
-    files.add_argument("--column", default="text", help="of .jsonl and .parquet")
+    files.add_argument("--paths", nargs="+", required=True, help=f"{', '.join(KINDS)} files, or glob patterns")
+    files.add_argument("--column", default="text", help="that holds the text, of all but .txt")
     hub = sources.add_parser("hub", help="a dataset of the hub, or a dataset directory on disk")
     hub.add_argument("--name", required=True)
     hub.add_argument("--configuration", help="of a dataset that has several")
@@ -45,6 +48,11 @@ def run(arguments: Namespace) -> None:
         passages = hub_passages(dataset, arguments.column)
         description = {"source": "hub", **dataset.description(), "column": arguments.column}
         characters = arguments.characters
-    written = write_documents(arguments.out, as_documents(passages, arguments.evaluation_share, characters), description)
-    for group, documents in sorted(written["documents"].items()):
-        print(f"{group}: {documents:,} documents, {written['characters'][group]:,} characters")
+    left_out: Counter[str] = Counter()
+    documents = as_documents(passages, arguments.evaluation_share, characters, left_out)
+    written = write_documents(arguments.out, documents, description, left_out)
+    for group, number in sorted(written["documents"].items()):
+        print(f"{group}: {number:,} documents, {written['characters'][group]:,} characters")
+    print(counted(left_out))
+    for line in lopsided(written):
+        print(f"warning: {line}", file=sys.stderr)

@@ -1,9 +1,12 @@
 """Fetches the rows of one labelled dataset from the hub, or from a directory on disk: texts, their split and their labels."""
 
 from argparse import ArgumentParser, Namespace
+from collections import Counter
 from pathlib import Path
 
-from wta_sae.text.labelled_hub import KEY, FirstTexts, first_rows, split_rows, write_rows
+from wta_sae.text.documents import counted
+from wta_sae.text.labelled_hub import KEY, FirstTexts, first_rows, split_rows
+from wta_sae.text.labelled_rows import write_rows
 from wta_sae.text.sources import HubDataset, at_commit
 
 
@@ -29,14 +32,15 @@ def run(arguments: Namespace) -> None:
         arguments.name, arguments.revision, arguments.configuration, arguments.splits[0], tuple(arguments.data_files)
     )
     dataset = at_commit(dataset, arguments.out, f"{KEY}.{arguments.out.stem}.name")
+    left_out: Counter[str] = Counter()
     if len(arguments.splits) == 1:
         languages = dict(item.split("=", 1) for item in arguments.languages)
         wanted = FirstTexts(
             tuple(arguments.classes), arguments.number, arguments.skip_characters, arguments.longer_than, languages
         )
-        rows = first_rows(dataset, arguments.text, arguments.labels[0], wanted)
+        rows = first_rows(dataset, arguments.text, arguments.labels[0], wanted, left_out)
     else:
-        rows = split_rows(dataset, tuple(arguments.splits), arguments.text, arguments.labels)
+        rows = split_rows(dataset, tuple(arguments.splits), arguments.text, arguments.labels, left_out)
     keys = ("splits", "text", "labels", "languages", "skip_characters", "longer_than")
     description = {"source": "hub", **dataset.description()} | {key: getattr(arguments, key) for key in keys}
-    print(f"{write_rows(arguments.out, rows, description):,} labelled texts")
+    print(f"{write_rows(arguments.out, rows, description, left_out):,} labelled texts; {counted(left_out)}")

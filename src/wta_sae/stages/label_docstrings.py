@@ -5,7 +5,7 @@ from pathlib import Path
 
 from wta_sae.text.documents import read_description, read_documents
 from wta_sae.text.labelled import docstring_rows
-from wta_sae.text.labelled_hub import SPLIT, TEXT, write_rows
+from wta_sae.text.labelled_rows import SPLIT, TEXT, write_rows
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -15,6 +15,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--split", choices=[TRAIN, EVALUATION], required=True)
     parser.add_argument("--tokenizer", type=Path, required=True, help="transformers directory")
     parser.add_argument("--contexts", type=int, help="how many to make (as many as the text gives unless told)")
+    parser.add_argument("--contexts-key", default="contexts", help="of the config, that asks for so many; for the error")
+    parser.add_argument("--tokens", type=int, help="how many the contexts must hold, special ones not counted")
+    parser.add_argument("--asked-by", help="what asks for the tokens beside activations.tokens; for the error")
     parser.add_argument("--skip", type=int, default=0, help="contexts at the start of the stream that are left out")
     parser.add_argument("--length", type=int, required=True, help="tokens a context")
     parser.add_argument("--packing", choices=list(PACKINGS), required=True)
@@ -40,5 +43,8 @@ def run(arguments: Namespace) -> None:
             "model": model_origin(arguments.tokenizer),
             "text": read_description(arguments.documents),
         },
+        arguments.contexts_key,
+        arguments.tokens,
+        arguments.asked_by,
     )
     print(f"{written['contexts']:,} contexts of {written['length']} tokens from {written['documents']:,} documents")

@@ -18,6 +18,7 @@ from wta_sae.prefetch import on_device
 from wta_sae.progress import progress
 from wta_sae.provenance import provenance
 from wta_sae.sae import save_sae
+from wta_sae.schedule import steps_of
 from wta_sae.training import CURVE_COLUMNS, GATES, Run, Trainer, TrainingOptions, train
 from wta_sae.variants import VARIANTS, l0_budget, variant_named
 
@@ -80,11 +81,7 @@ def run(arguments: Namespace) -> None:
     options = read_options(arguments, TrainingOptions)
     cache = ActivationCache(arguments.activations)
     norm_factor = cache.manifest.norm_factor
-    steps = cache.manifest.rows * options.epochs // max(options.batch_tokens, 1)
-    if steps == 0:
-        raise UserError(
-            f"training.batch_tokens: {options.batch_tokens:,}, but the cache holds {cache.manifest.rows:,} tokens; lower it"
-        )
+    steps = steps_of(cache.manifest.rows, options.epochs, options.batch_tokens)
     device = best_device()
     jobs = [_job(one, options, cache.manifest, steps, device) for one in _arguments_of_each(arguments)]
     done = min(job.run.trainer.steps for job in jobs)

@@ -6,7 +6,8 @@ Exact duplicates (up to white space) are dropped; texts that differ by a word ar
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,12 +23,15 @@ DOCSTRING, CODE, PLAIN = "docstring", "code", "text"
 COLUMNS = ("text", "split", "package", "kind")
 DOCUMENTS_PER_ROW_GROUP = 5000
 METADATA_KEY = b"wta_sae"
+NULL, EMPTY, DUPLICATE, UNLABELLED = "null", "empty", "duplicate", "unlabelled"  # why a text is left out
+REASONS = {NULL: "without text (null)", EMPTY: "with empty text", DUPLICATE: "duplicates", UNLABELLED: "without a label"}
+LOPSIDED = 0.5  # of a split's characters in one document: more is said
 
 
 class Passage(NamedTuple):
-    """What a source yields. package: where a docstring or a piece of code is from; kind: DOCSTRING, CODE or PLAIN."""
+    """What a source yields. text: None of a row without. package: of docstrings and code; kind: DOCSTRING, CODE or PLAIN."""
 
-    text: str
+    text: str | None
     package: str = ""
     kind: str = PLAIN
 
@@ -56,23 +60,49 @@ def fraction_of(text: str, purpose: str) -> float:
     return int.from_bytes(digest[:6], "big") / 2**48  # 48 bits, so that no value rounds up to 1
 
 
-def as_documents(passages: Iterable[Passage], evaluation_share: float, characters: int | None = None) -> Iterator[Document]:
-    """Drops empty passages and exact duplicates, and puts `evaluation_share` of the rest apart.
+class Admission:
+    """Why a text is left out: it is NULL, EMPTY, or a DUPLICATE of one that came before; None of one that is not."""
+
+    def __init__(self) -> None:
+        self._seen: set[bytes] = set()
+
+    def __call__(self, text: str | None) -> str | None:
+        if text is None:
+            return NULL
+        if not text.strip():
+            return EMPTY
+        digest = hashlib.sha256(normalised(text).encode("utf-8", "replace")).digest()[:16]
+        if digest in self._seen:
+            return DUPLICATE
+        self._seen.add(digest)
+        return None
+
+
+def counted(left_out: Mapping[str, int]) -> str:
+    """One line on what was left out: "left out: 3 without text (null), 2 duplicates"."""
+    return "left out: " + (", ".join(f"{number:,} {REASONS[reason]}" for reason, number in left_out.items()) or "nothing")
+
+
+def as_documents(
+    passages: Iterable[Passage], evaluation_share: float, characters: int | None = None, left_out: Counter[str] | None = None
+) -> Iterator[Document]:
+    """Leaves out passages without text and exact duplicates, and puts `evaluation_share` of the rest apart.
 
     characters: stop once the documents hold this many (a streamed source is not read further); None reads everything.
+    left_out: counts what is left out, by NULL, EMPTY and DUPLICATE.
     Code stays in the evaluation split alone: it labels texts, no model is trained on it.
     Raises UserError for a share outside (0, 1).
     """
     if not 0 < evaluation_share < 1:
         raise UserError(f"text.evaluation_share: {evaluation_share} is outside (0, 1); use for example 0.2")
-    seen: set[bytes] = set()
     total = 0
+    why_not = Admission()
     for text, package, kind in passages:
-        text = text.encode("utf-8", "replace").decode()  # a lone surrogate cannot be written
-        digest = hashlib.sha256(normalised(text).encode()).digest()[:16]
-        if not text.strip() or digest in seen:
+        if (reason := why_not(text)) is not None:
+            if left_out is not None:
+                left_out[reason] += 1
             continue
-        seen.add(digest)
+        text = text.encode("utf-8", "replace").decode()  # a lone surrogate cannot be written
         split = EVALUATION if fraction_of(text, "split") < evaluation_share else TRAIN
         if kind == CODE and split == TRAIN:
             continue
@@ -82,14 +112,17 @@ def as_documents(passages: Iterable[Passage], evaluation_share: float, character
             return
 
 
-def write_documents(path: Path, documents: Iterable[Document], description: dict[str, Any]) -> dict[str, Any]:
+def write_documents(
+    path: Path, documents: Iterable[Document], description: dict[str, Any], left_out: Mapping[str, int] | None = None
+) -> dict[str, Any]:
     """Writes Parquet with the columns text, split, package, kind, a batch at a time; returns the metadata in its footer.
 
-    The metadata: `dataset` (`description`), `documents` and `characters` per split and kind, `sha256` of the whole corpus.
+    The metadata: `dataset` (`description`), `documents` and `characters` per split and kind, the characters of the `largest`
+    document of each split, what was `left_out` (as it stands when the documents have come), `sha256` of the whole corpus.
     Raises UserError where either split is left without a document to train or evaluate on.
     """
     digest = hashlib.sha256()
-    counts: dict[str, dict[str, int]] = {"documents": {}, "characters": {}}
+    counts: dict[str, dict[str, int]] = {"documents": {}, "characters": {}, "largest": {}}
     with replacing(path) as temporary:
         schema = pa.schema([(name, pa.string()) for name in COLUMNS])
         with pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
@@ -98,10 +131,11 @@ def write_documents(path: Path, documents: Iterable[Document], description: dict
                     key = f"{document.split} {document.kind}"
                     counts["documents"][key] = counts["documents"].get(key, 0) + 1
                     counts["characters"][key] = counts["characters"].get(key, 0) + len(document.text)
+                    counts["largest"][document.split] = max(counts["largest"].get(document.split, 0), len(document.text))
                     digest.update("\0".join((*astuple(document), "")).encode())
                 rows = zip(*map(astuple, batch), strict=True)
                 writer.write_table(pa.table([pa.array(column, pa.string()) for column in rows], schema=schema))
-            metadata = {"dataset": description, **counts, "sha256": digest.hexdigest()}
+            metadata = {"dataset": description, **counts, "left_out": dict(left_out or {}), "sha256": digest.hexdigest()}
             writer.add_key_value_metadata({METADATA_KEY: json.dumps(metadata).encode()})
         _require_both_splits(counts["documents"])
     return metadata
@@ -131,6 +165,17 @@ def _require_both_splits(documents: dict[str, int]) -> None:
             raise UserError(
                 f"text: {total} documents leave none for the {split} split; give more of them "
                 "(a .txt file is one, a .jsonl file holds many) or change text.evaluation_share"
+            )
+
+
+def lopsided(metadata: Mapping[str, Any]) -> Iterator[str]:
+    """A line for each split of which one document holds more than LOPSIDED of the text."""
+    for split, largest in metadata["largest"].items():
+        total = sum(number for key, number in metadata["characters"].items() if key.split()[0] == split)
+        if largest > LOPSIDED * total:
+            yield (
+                f"text: one document holds {largest / total:.0%} of the {split} split's {total:,} characters; whole documents "
+                "go to one split: cut it into several, as a .jsonl file with one a line"
             )
 
 

@@ -20,13 +20,18 @@ class Packed(NamedTuple):
 
 
 def pack_concatenated(
-    documents: Iterable[Sequence[int]], length: int, bos: int, prepend_bos: bool = True, contexts: int | None = None
+    documents: Iterable[Sequence[int]],
+    length: int,
+    bos: int,
+    prepend_bos: bool = True,
+    contexts: int | None = None,
+    key: str = "contexts",
 ) -> Packed:
     """SAEBench's token stream: documents joined with one `bos` between them, cut into pieces, each with `bos` in front.
 
     With prepend_bos a piece is length - 1 long, without it `length`, and then only the bos between documents remain. What is
     left after the last full piece is dropped. contexts: read no more documents than these take; None reads all.
-    Raises UserError where the documents give no context, or fewer than asked for.
+    Raises UserError, with the config's key that asks, where the documents give no context, or fewer than asked for.
     """
     piece = _piece_length(length, prepend_bos)
     needed = None if contexts is None else contexts * piece
@@ -41,14 +46,19 @@ def pack_concatenated(
         if needed is not None and total >= needed:
             break
     available = total // piece
-    _require(available, contexts, f"{number} documents with {total} tokens", length)
+    _require(available, contexts, f"{number:,} documents with {total:,} tokens", length, key)
     used = available if contexts is None else contexts
     stream = np.concatenate(parts)[: used * piece]
     return Packed(_with_bos(stream.reshape(used, piece), bos, prepend_bos), number)
 
 
 def pack_first(
-    documents: Iterable[Sequence[int]], length: int, bos: int, prepend_bos: bool = True, contexts: int | None = None
+    documents: Iterable[Sequence[int]],
+    length: int,
+    bos: int,
+    prepend_bos: bool = True,
+    contexts: int | None = None,
+    key: str = "contexts",
 ) -> Packed:
     """The first tokens of each document, one context a document; what a short document leaves free is filled with `bos`.
 
@@ -58,7 +68,7 @@ def pack_first(
     """
     piece = _piece_length(length, prepend_bos)
     rows = [np.asarray(tokens[:piece], np.int32) for tokens in islice(_non_empty(documents), contexts)]
-    _require(len(rows), contexts, f"{len(rows)} documents", length)
+    _require(len(rows), contexts, f"{len(rows):,} documents", length, key)
     padded = [np.pad(row, (0, piece - len(row)), constant_values=bos) for row in rows]
     return Packed(_with_bos(np.stack(padded), bos, prepend_bos), len(rows))
 
@@ -77,13 +87,13 @@ def _non_empty(documents: Iterable[Sequence[int]]) -> Iterator[Sequence[int]]:
     return (tokens for tokens in documents if len(tokens))  # an empty one would put two bos side by side
 
 
-def _require(available: int, contexts: int | None, given: str, length: int) -> None:
+def _require(available: int, contexts: int | None, given: str, length: int, key: str) -> None:
     if available == 0:
         raise UserError(f"text: {given} give no context of length {length}; give more text")
     if contexts is not None and available < contexts:
         raise UserError(
-            f"text: {given} give {available} contexts of length {length}, {contexts} were asked for; "
-            "ask for fewer contexts in the config, or give more text"
+            f"{key}: {contexts:,} contexts of length {length} asked for, but {given} give {available:,}; "
+            "lower it or give more text"
         )
 
 

@@ -6,22 +6,36 @@ from pathlib import Path
 
 from wta_sae.errors import UserError
 
-READERS = {".txt": "text", ".jsonl": "json", ".parquet": "parquet"}
+KINDS = (".txt", ".jsonl", ".json", ".csv", ".parquet")
+LABELLED_KINDS = KINDS[1:]  # a .txt file has no columns
+COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")  # of all but .parquet, which compresses by itself
 
 
-def matching_files(patterns: Sequence[str]) -> list[Path]:
-    """The files that the patterns name. Raises UserError where one names none, or one of unknown kind."""
+def matching_files(patterns: Sequence[str], key: str = "text.files.paths", kinds: Sequence[str] = KINDS) -> list[Path]:
+    """The files that the patterns name. Raises UserError, with the config's key, where one names none or another kind."""
     if not patterns:
-        raise UserError("text.files.paths: no file is named; give paths of .txt, .jsonl or .parquet files")
+        raise UserError(f"{key}: no file is named; give paths of {', '.join(kinds)} files")
     found: list[Path] = []
     for pattern in map(str, patterns):
         # A literal name may hold characters that mean something to glob.
         paths = [Path(pattern)] if Path(pattern).is_file() else map(Path, sorted(glob.glob(pattern, recursive=True)))  # noqa: PTH207
         files = [path for path in paths if path.is_file()]
         if not files:
-            raise UserError(f"text.files.paths: {pattern}: no such file")
+            raise UserError(f"{key}: {pattern}: no such file")
         found += [path for path in files if path not in found]
     for path in found:
-        if path.suffix not in READERS:
-            raise UserError(f"text.files.paths: {path}: cannot read {path.suffix or 'it'}; use {', '.join(READERS)}")
+        kind, compression = kind_of(path)
+        if kind not in kinds or (kind == ".parquet" and compression):
+            suffix = f"{kind}{compression}" or "a file without a suffix"
+            raise UserError(
+                f"{key}: {path}: cannot read {suffix}; convert it to one of {', '.join(kinds)} "
+                f"(but for .parquet also as {', '.join(COMPRESSIONS)}), or unpack it"
+            )
     return found
+
+
+def kind_of(path: Path) -> tuple[str, str]:
+    """The suffix that says what a file holds, and that of its compression or "": (".jsonl", ".gz")."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    compression = suffixes.pop() if suffixes and suffixes[-1] in COMPRESSIONS else ""
+    return (suffixes[-1] if suffixes else ""), compression

@@ -14,9 +14,8 @@ from typing import Any
 from wta_sae.errors import PassingError, UserError, first_line
 from wta_sae.hub import HUB_ERRORS, PASSING_ERRORS, WAITS, commit_of, could_not_fetch, may_pass, retrying, wait_after
 from wta_sae.text.documents import Passage
-from wta_sae.text.paths import READERS, matching_files
-
-Row = dict[str, Any]
+from wta_sae.text.paths import kind_of, matching_files
+from wta_sae.text.records import TEXT_COLUMN, Row, records
 
 
 @dataclass(frozen=True)
@@ -59,21 +58,21 @@ def at_commit(dataset: HubDataset, out: Path, key: str) -> HubDataset:
 
 
 def file_passages(patterns: Sequence[str], column: str = "text") -> Iterator[Passage]:
-    """Passages of .txt (a file is one document), .jsonl and .parquet files (a row is one document, its text in `column`).
+    """A passage of each .txt file, and of each row of the other kinds, its text in `column`.
 
-    patterns: paths or glob patterns, read in the order given, a pattern's files by name.
-    Raises UserError for a missing file, another suffix, a missing column, values that are not text, a damaged file.
+    patterns: paths or glob patterns, read in the order given, a pattern's files by name. Raises UserError as `matching_files`
+    and `records` do, and for values that are not text.
     """
+    key = "text.files.column"
     for path in matching_files(patterns):
-        reader = READERS[path.suffix]
-        options = {"sample_by": "document"} if reader == "text" else {}
-        rows = _rows(str(path), path=reader, data_files=str(path), split="train", **options)
-        yield from _passages(rows, "text" if reader == "text" else column, str(path), "text.files.column")
+        for place, row in records(path, {column: key}):
+            yield Passage(text_of(row, TEXT_COLUMN if kind_of(path)[0] == ".txt" else column, f"{path}, {place}", key))
 
 
 def hub_passages(dataset: HubDataset, column: str = "text") -> Iterator[Passage]:
     """Passages of a dataset, streamed in its own order. Raises UserError as `hub_rows`, and as `file_passages` for a column."""
-    yield from _passages(hub_rows(dataset), column, dataset.name, "text.hub.column")
+    for number, row in enumerate(hub_rows(dataset), 1):
+        yield Passage(text_of(row, column, f"{dataset.name}, row {number}", "text.hub.column"))
 
 
 def hub_rows(dataset: HubDataset) -> Iterator[Row]:
@@ -91,15 +90,16 @@ def hub_rows(dataset: HubDataset) -> Iterator[Row]:
     )
 
 
-def text_of(row: Row, column: str, number: int, source: str, key: str) -> str | None:
-    """The row's text, None where it has none. Raises UserError for a missing column and for values that are not text."""
+def text_of(row: Row, column: str, source: str, key: str) -> str | None:
+    """The row's text, None where it has none. Raises UserError for a missing column and for values that are not text.
+
+    source, key: where the row is from and the config's key that names the column, for the error.
+    """
     if column not in row:
         raise UserError(f"{key}: {source} has no column {column!r}; it has: {', '.join(row)}")
     if row[column] is not None and not isinstance(row[column], str):
-        raise UserError(
-            f"{key}: {source}: {column!r} holds {type(row[column]).__name__}, not text (row {number}); "
-            f"the columns are: {', '.join(row)}"
-        )
+        kind = type(row[column]).__name__
+        raise UserError(f"{key}: {source}: {column!r} holds {kind}, not text; the columns are: {', '.join(row)}")
     return row[column]
 
 
@@ -131,10 +131,3 @@ def _resumed(stream: Any) -> Iterator[Row]:
         except PASSING_ERRORS as error:
             wait_after(error, waits)
             stream.load_state_dict(stream.state_dict())
-
-
-def _passages(rows: Iterator[Row], column: str, source: str, key: str) -> Iterator[Passage]:
-    for number, row in enumerate(rows):
-        text = text_of(row, column, number, source, key)
-        if text is not None:
-            yield Passage(text)
