@@ -3,7 +3,11 @@
 import re
 from pathlib import Path
 
+import pytest
+
+import metrics_golden as golden
 import synthetic_metrics as synthetic
+from wta_sae.metrics.core import evaluate_core
 from wta_sae.presentation.reproduction import reproduction_report
 
 ROOT = Path(__file__).parents[1]
@@ -34,6 +38,28 @@ def test_every_key_of_the_config_is_explained():
     headed = ("packages:", "split:", "column:", "rates:", "context_length")
     bare = [line for line in keys if "#" not in line and not line.strip().startswith(headed)]
     assert bare == []
+
+
+def documented_metrics(marked=""):
+    """The patterns of the metrics' names in docs/metrics.md; of those with that mark."""
+    text = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
+    cells = [cell for cell in re.findall(r"^\| (`[^|]+) \|", text, re.MULTILINE) if marked in cell]
+    names = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
+    return [re.sub(r"_[KN](?=_|$)", r"_\\d+", name) + "(_masked)?" for name in names]
+
+
+def test_every_metric_is_described():
+    known = re.compile("|".join(documented_metrics()))
+    assert [name for name in synthetic.METRICS["metric"].unique() if not known.fullmatch(name)] == []
+
+
+def test_the_metrics_that_are_said_to_depend_on_the_batch_do_and_no_others():
+    whole, short = (
+        evaluate_core(golden.language_model(), golden.saes(), golden.tokens()[:8], batch_contexts=size)["topk"].metrics
+        for size in (8, 3)
+    )
+    changed = [name for name in whole if whole[name] != pytest.approx(short[name], rel=1e-6)]
+    assert sorted(changed) == sorted(name.removesuffix("(_masked)?") for name in documented_metrics("†"))
 
 
 def without_what_a_run_decides(report):

@@ -99,6 +99,7 @@ def test_patterns_name_files_in_order_and_once(files):
         ("missing.txt", None, r"text\.files\.paths: .*missing\.txt: no such file"),
         ("*.md", None, r"text\.files\.paths: .*\*\.md: no such file"),
         ("note.doc", b"text", r"text\.files\.paths: .*note\.doc: cannot read \.doc; convert it to one of \.txt, \.jsonl"),
+        ("odd {x}.txt", b"text", r"odd \{x\}\.txt: rename it without any of <>\{\}"),
         ("archive.zip", b"text", r"cannot read \.zip; convert it .* or unpack it"),
         ("rows.jsonl", None, r"text\.files\.column: .*rows\.jsonl, line 1 has no column 'text'; it has: body, n"),
         ("rows.parquet", None, r"text\.files\.column: .*rows\.parquet has no column 'text'; it has: body, n"),

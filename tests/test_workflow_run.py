@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from test_documentation import documented_metrics
 from workflow import by_hand, new_checkout, planned_jobs, snakemake, start_snakemake, variables_of
 
 pytestmark = pytest.mark.slow
@@ -61,6 +62,7 @@ def test_every_artifact_is_there(finished):
 def test_metrics_are_tidy_and_whole(finished):
     metrics = pd.read_csv(finished / "results/tiny/metrics.csv")
     assert not metrics["value"].isna().any()
+    assert all(re.fullmatch("|".join(documented_metrics()), name) for name in metrics["metric"].unique())
     keys = ["sae", "sparsity_rate", "inference", "metric"]
     assert not metrics.duplicated(keys).any()
     rules = metrics.dropna(subset=["inference"]).groupby("variant")["inference"].agg(set)

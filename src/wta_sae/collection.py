@@ -29,7 +29,9 @@ COLUMNS = [
 
 
 def collect_metrics(run: str, saes: Sequence[Path], metrics: Sequence[Path]) -> pd.DataFrame:
-    """One row a (SAE, nominal rate, inference rule, metric), sorted; columns as in COLUMNS.
+    """The metrics that docs/metrics.md describes, some of which depend on the size of the evaluation's batches.
+
+    One row a (SAE, nominal rate, inference rule, metric), sorted; columns as in COLUMNS.
 
     saes: directories with a cfg.json of ours; metrics: files that the evaluate stages wrote. Rates that share one SAE
     have a row each. Metrics that depend on no inference rule leave that column empty; SAEs that are no ablation leave theirs.

@@ -45,7 +45,7 @@ if config["language_model"]["source"] == "hub":
             mem_mb=2000,
             runtime=120,
         params:
-            options=flags(config["language_model"]["hub"]),
+            options=lambda wildcards: flags(config["language_model"]["hub"]),
             code=code_sha256("fetch-language-model"),
         shell:
             "python -m wta_sae fetch-language-model {params.options} --out {output} > {log} 2>&1"

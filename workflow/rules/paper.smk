@@ -7,7 +7,7 @@ rule record_config:
     conda:
         "../../envs/torch.yaml"
     params:
-        config=json.dumps(config, sort_keys=True),
+        config=lambda wildcards: json.dumps(config, sort_keys=True),
         code=code_sha256("record-config"),
     shell:
         "python -m wta_sae record-config --config {params.config:q} --out {output} > {log} 2>&1"

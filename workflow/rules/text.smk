@@ -47,7 +47,7 @@ rule fetch_text:
         mem_mb=3000,
         runtime=240,
     params:
-        options=flags(config["text"].get("hub", {})),
+        options=lambda wildcards: flags(config["text"].get("hub", {})),
         evaluation_share=config["text"]["evaluation_share"],
         code=code_sha256("collect-text"),
     shell:

@@ -10,6 +10,8 @@ KINDS = (".txt", ".jsonl", ".json", ".csv", ".parquet")
 LABELLED_KINDS = KINDS[1:]  # a .txt file has no columns
 COMPRESSIONS = (".gz", ".bz2", ".xz", ".zst")  # of all but .parquet, which compresses by itself
 
+PATTERN_CHARACTERS = set("{}<>")  # Snakemake takes a name with them for a pattern
+
 
 def matching_files(patterns: Sequence[str], key: str = "text.files.paths", kinds: Sequence[str] = KINDS) -> list[Path]:
     """The files that the patterns name. Raises UserError, with the config's key, where one names none or another kind."""
@@ -24,6 +26,8 @@ def matching_files(patterns: Sequence[str], key: str = "text.files.paths", kinds
             raise UserError(f"{key}: {pattern}: no such file")
         found += [path for path in files if path not in found]
     for path in found:
+        if PATTERN_CHARACTERS & set(str(path)):
+            raise UserError(f"{key}: {path}: rename it without any of {''.join(sorted(PATTERN_CHARACTERS))}")
         kind, compression = kind_of(path)
         if kind not in kinds or (kind == ".parquet" and compression):
             suffix = f"{kind}{compression}" or "a file without a suffix"
