@@ -106,6 +106,11 @@ def test_too_little_text_is_refused_and_leaves_nothing(lm, tokens_CL, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_shards_that_mix_nothing_are_refused(lm, tokens_CL, tmp_path):
+    with pytest.raises(UserError, match=r"activations.shard_tokens: 15 is less than a context's 16 tokens, so that nothing"):
+        write(lm, tokens_CL, tmp_path / "activations", shard_rows=15)
+
+
 def test_residuals_that_are_not_finite_are_refused_and_leave_nothing(lm, tokens_CL, tmp_path):
     lm.model.gpt_neox.layers[1].mlp.dense_4h_to_h.bias.data[0] = torch.nan
     with pytest.raises(

@@ -34,6 +34,7 @@ def test_the_default_config_can_work():
         ({"training.batch_tokens": 2_000_001}, r"training\.batch_tokens: 2,000,001, but only 2,000,000 tokens are cached"),
         ({"training.threshold_start_step": 975}, r"training\.threshold_start_step: none of this run's 976 steps comes after"),
         ({"activations.tokens": 5_080_001}, r"activations\.tokens: 5,080,001 asked for, .* at most 5,080,000; lower the first"),
+        ({"activations.shard_tokens": 2047}, r"shard_tokens: 2,047 is less than training\.batch_tokens, 2,048: .*; raise it"),
         ({"language_model.layer": 4}, r"language_model\.layer: 4 is beyond the model's 4 blocks; use 0 to 3"),
         ({"language_model.train.heads": 5}, r"language_model\.train\.heads: 5 does not divide the width, 128"),
         ({"language_model.train.batch_contexts": 40_001}, r"batch_contexts: 40001 is more than text\.train_contexts, 40000"),

@@ -91,7 +91,7 @@ def test_descriptions_follow_the_sources():
     local = {"language_model": {"source": "path", "path": "/somewhere/of/mine/gpt"}}
     assert numbers.model_description(local).endswith(r"\texttt{gpt}")  # no path of this machine in the paper
     assert r"\texttt{numpy}" in numbers.text_description(CONFIG)
-    assert "user's own" in numbers.text_description({"text": {"source": "files"}})
+    assert "files of our own" in numbers.text_description({"text": {"source": "files"}})
 
 
 @pytest.mark.parametrize(

@@ -110,7 +110,7 @@ def test_the_released_presets_measure_no_ablation(layers):
 
 def test_ones_own_text_and_model():
     paper, _ = rendered(OWN)
-    assert "text files of the user's own" in paper and r"\texttt{gpt}" in paper
+    assert "files of our own" in paper and r"\texttt{gpt}" in paper
     assert "the documentation of installed packages, labelled by package" in paper  # whatever the text is
 
 
@@ -124,6 +124,23 @@ def test_labels_from_other_datasets():
     }
     mine = run({"labelled_texts": {"source": "hub", "hub": hub}})
     assert sentences.labelled_texts(mine) == "labelled sets of `me/mine`, and not on SAEBench's datasets alone"
+
+
+def test_labels_of_ones_own_and_no_pairs():
+    files = {
+        "datasets": {"news": {"paths": ["news.csv"], "text": "body"}},
+        "sets": {"s": {"dataset": "news", "label": "l", "classes": ["Sci/Tech", "a_b", "%"]}},
+    }
+    over = {"labelled_texts": {"source": "files", "files": files}}
+    without_scr = METRICS[~METRICS["metric"].str.startswith("scr_")]
+    paper, report = rendered(over, metrics=without_scr)
+    for text in (paper, report):
+        assert "labelled texts of this run's own, " in text and "and not on SAEBench's datasets" in text
+    assert r"\newcommand{\LabelledCounts}{3 classes and no pairs of classes}" in paper
+    assert r"\newcommand{\ScrValues}{SCR has no value in this run}" in paper
+    assert "SCR is not measured: it needs texts with a second label, and this run's config names no pairs." in paper
+    assert r"\newcommand{\ScrValues}{SCR is \WtaDescribedScr{}, " in rendered({})[0]
+    assert "classes and 4 pairs of classes" in rendered({})[0]
 
 
 def test_no_two_rates_need_share_an_sae():

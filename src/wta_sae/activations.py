@@ -85,6 +85,11 @@ def cache_activations(
     """
     if min(rows, shard_rows, batch_contexts) < 1:
         raise UserError("activations: tokens, shard_tokens and batch_contexts must be at least 1")
+    if shard_rows < min(tokens_CL.shape[1], rows):
+        raise UserError(
+            f"activations.shard_tokens: {shard_rows} is less than a context's {tokens_CL.shape[1]} tokens, so that nothing "
+            "would be mixed; raise it to many contexts"
+        )
     tokens_CL = tokens_CL[torch.randperm(len(tokens_CL), generator=torch.Generator().manual_seed(seed))]
     ends_C = lm.valid(tokens_CL).sum(1).cumsum(0)
     available = int(ends_C[-1]) if len(ends_C) else 0

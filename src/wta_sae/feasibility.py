@@ -22,6 +22,11 @@ def check_feasible(config: Mapping[str, Any]) -> None:
             f"config: activations.tokens: {tokens:,} asked for, but text.train_contexts and text.context_length give at most "
             f"{most:,}; lower the first or raise the second"
         )
+    if activations["shard_tokens"] < training["batch_tokens"]:
+        raise UserError(
+            f"config: activations.shard_tokens: {activations['shard_tokens']:,} is less than training.batch_tokens, "
+            f"{training['batch_tokens']:,}: tokens are mixed within a shard, and batches would be of neighbours; raise it"
+        )
     if config["language_model"]["source"] == "train":
         _check_trained_model(config["language_model"], text)
     elif config["language_model"]["source"] == "path":

@@ -38,6 +38,7 @@ BASELINE_READOUTS = (
     Readout("topk", "topk", "TopK", "Topk", "topk"),
 )
 READOUTS = WTA_READOUTS + BASELINE_READOUTS
+SCR = "scr_metric_threshold_20"  # Table 1's
 MATCHED_RULES = {
     "matched_topk": "MatchedTopk",
     "matched_threshold": "MatchedThreshold",

@@ -20,6 +20,7 @@ from wta_sae.presentation.markdown import to_latex
 from wta_sae.presentation.metrics_table import (
     BASELINE_READOUTS,
     READOUTS,
+    SCR,
     WTA_READOUTS,
     readout_value,
     weights_value,
@@ -88,8 +89,7 @@ def run_macros(config: dict[str, Any], scale: Scale) -> Macros:
         "EvaluationSequences": count(scale.batch_contexts),
         "EvaluationTexts": count(get("evaluation.batch_texts")),
         "ReleasedLZero": shortest(scale.latents / scale.context_length, 1),
-        "ClassCount": count(sum(len(one.classes) for one in class_sets(config))),
-        "PairCount": count(len(concept_pairs(config))),
+        "LabelledCounts": labelled_counts(config),
     }
 
 
@@ -112,7 +112,7 @@ def sentence_macros(run: Run) -> Macros:
         "RestOfTheGap": sentences.rest_of_the_gap(run, "explained_variance"),
         "LeftOpen": left_open,
     }
-    return {name: to_latex(text) for name, text in plain.items()}
+    return {name: to_latex(text) for name, text in plain.items()} | {"ScrValues": scr_values(run.metrics)}
 
 
 def training_phrases(config: dict[str, Any]) -> Macros:
@@ -143,7 +143,21 @@ def text_description(config: dict[str, Any]) -> str:
         return f"the documentation strings of installed Python packages ({listing(packages)})"
     if source == "hub":
         return rf"the dataset \texttt{{{escape(setting(config, 'text.hub.name'))}}}"
-    return "text files of the user's own"
+    return "files of our own"
+
+
+def labelled_counts(config: dict[str, Any]) -> str:
+    """How much labelled data there is, as a phrase."""
+    classes, pairs = sum(len(one.classes) for one in class_sets(config)), len(concept_pairs(config))
+    return f"{count(classes)} classes and {count(pairs) if pairs else 'no'} pair{'' if pairs == 1 else 's'} of classes"
+
+
+def scr_values(metrics: pd.DataFrame) -> str:
+    """SCR of Table 1's SAEs as a clause, which may be that there is none."""
+    if not metrics.loc[metrics["metric"] == SCR, "value"].notna().any():
+        return "SCR has no value in this run"
+    wta, baselines = ([rf"\{readout.macro}Scr{{}}" for readout in readouts] for readouts in (WTA_READOUTS, BASELINE_READOUTS))
+    return f"SCR is {listing(wta)} for WTA, {listing(baselines)} for the baselines"
 
 
 def model_description(config: dict[str, Any]) -> str:

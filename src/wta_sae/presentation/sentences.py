@@ -7,7 +7,7 @@ from wta_sae.labelled_sets import DOCSTRINGS, FILES, HUB, concept_pairs, drawn_d
 from wta_sae.presentation.estimates import Estimate, change_word
 from wta_sae.presentation.gap import gap
 from wta_sae.presentation.markdown import number, rate
-from wta_sae.presentation.metrics_table import WTA_READOUTS, WTA_RELEASED, Readout, why_undefined, wta_rates
+from wta_sae.presentation.metrics_table import SCR, WTA_READOUTS, WTA_RELEASED, Readout, why_undefined, wta_rates
 from wta_sae.presentation.run import Run
 from wta_sae.presentation.settings import papers_model, setting
 from wta_sae.sweep import ALL_ABLATIONS
@@ -142,7 +142,7 @@ def spread_of_labelled(run: Run) -> str:
     trust = "With one seed their noise is not known." if one_seed else "The tables have their spreads over training seeds."
     if not concept_pairs(run.config):
         return f"{trust} SCR is not measured: it needs texts with a second label, and this run's config names no pairs."
-    reason = why_undefined(run.metrics, "scr_metric_threshold_20")
+    reason = why_undefined(run.metrics, SCR)
     return f"{trust} SCR is undefined where {reason}." if reason else trust
 
 
