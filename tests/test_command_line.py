@@ -59,7 +59,7 @@ def test_train_and_evaluate_by_hand(neox_directory, activations, tokens_CL, tmp_
     assert pd.read_csv(sae / "training.csv").columns.tolist() == ["step", "loss", "l0", "explained_variance", "dead"]
     np.save(tmp_path / "tokens.npy", tokens_CL.numpy())
     common = ["evaluate", "core", "--lm", str(neox_directory), "--layer", "1", "--sae", str(sae)]
-    common += ["--tokens", str(tmp_path / "tokens.npy"), "--batch-contexts", "4", "--out", str(tmp_path / "core.json")]
+    common += ["--token-file", str(tmp_path / "tokens.npy"), "--batch-contexts", "4", "--out", str(tmp_path / "core.json")]
     assert main([*common, "--inference", "per_latent"]) == 0
     flat = read_json(tmp_path / "core.json")
     assert flat["inference"] == "per_latent"
@@ -188,7 +188,7 @@ def test_an_unknown_inference_rule_is_refused_and_leaves_nothing(neox_directory,
     capsys.readouterr()
     np.save(tmp_path / "tokens.npy", tokens_CL.numpy())
     command = ["evaluate", "core", "--lm", str(neox_directory), "--layer", "1", "--sae", str(tmp_path / "sae/topk")]
-    command += ["--inference", "relased", "--tokens", str(tmp_path / "tokens.npy"), "--out", str(tmp_path / "o.json")]
+    command += ["--inference", "relased", "--token-file", str(tmp_path / "tokens.npy"), "--out", str(tmp_path / "o.json")]
     assert main(command) == 1
     assert "no inference rule 'relased'; this SAE has:" in one_line(capsys)
     assert not (tmp_path / "o.json").exists()
@@ -237,7 +237,7 @@ def test_help_and_unknown_stages(capsys):
 
 def test_the_recorded_config_is_the_given_one(tmp_path):
     config = {"run": "x", "saes": {"wta": {"rates": [1e-6]}}}
-    assert main(["record-config", "--config", json.dumps(config), "--out", str(tmp_path / "config.json")]) == 0
+    assert main(["record-config", "--values", json.dumps(config), "--out", str(tmp_path / "config.json")]) == 0
     assert read_json(tmp_path / "config.json") == config
 
 

@@ -27,7 +27,7 @@ def use(neox_directory, sae, tokens_CL, tmp_path, capsys):
 
     def run(*stage, lm=neox_directory, layer=1, tokens=tmp_path / "tokens.npy", more=()):
         capsys.readouterr()
-        command = [*stage, "--lm", lm, "--layer", layer, "--sae", sae, "--tokens", tokens, "--out", tmp_path / "out", *more]
+        command = [*stage, "--lm", lm, "--layer", layer, "--sae", sae, "--token-file", tokens, "--out", tmp_path / "out", *more]
         status = main([str(word) for word in command])
         lines = capsys.readouterr().err.splitlines()
         return status, [line for line in lines if not line.endswith("batches/s]")]  # the progress bar

@@ -49,7 +49,7 @@ def test_classes_are_probing_and_tpp_in_one(sae_with_three_rules):
 def test_a_rule_does_not_depend_on_the_others(sae_with_three_rules, stage):
     folder = sae_with_three_rules.parent
     if stage in ("core", "subspace"):
-        inputs = ["--tokens", folder / "tokens.npy", "--batch-contexts", "16"]
+        inputs = ["--token-file", folder / "tokens.npy", "--batch-contexts", "16"]
     else:
         inputs = ["--texts", folder / "texts.json", "--context-length", "32"]
     evaluate(stage, sae_with_three_rules, *inputs, "--out", folder / "all.json")
@@ -75,7 +75,7 @@ def test_the_language_model_runs_once_for_all_rules(sae_with_three_rules, monkey
 
     for owner, name in ((LanguageModel, "residual"), (LanguageModel, "logits_from"), (SAE, "pre_activations")):
         count(owner, name)
-    inputs = ["--tokens", folder / "tokens.npy", "--batch-contexts", "8"]
+    inputs = ["--token-file", folder / "tokens.npy", "--batch-contexts", "8"]
     evaluate("core", sae_with_three_rules, *inputs, "--out", folder / "core.json")
     batches = 4  # each in one piece: 8 * 128 * 2000 logits
     assert calls == {"residual": batches, "logits_from": 1 + batches * (1 + len(RULES)), "pre_activations": batches}

@@ -62,7 +62,12 @@ def main(argv: list[str]) -> int:
         print(f"wta_sae: unknown stage {stage!r}\n{_usage()}", file=sys.stderr)
         return 2
     module = importlib.import_module("wta_sae.stages." + stage.replace(" ", "_").replace("-", "_"))
-    parser = argparse.ArgumentParser(prog=f"python -m wta_sae {stage}", description=module.__doc__)
+    parser = argparse.ArgumentParser(
+        prog=f"python -m wta_sae {stage}",
+        description=module.__doc__,
+        epilog=f"example:\n  {example_of(stage)}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     module.add_arguments(parser)
     arguments = parser.parse_args(rest)
     # A terminated job (a cluster's time limit) cleans up as a failed one does.
@@ -79,6 +84,13 @@ def main(argv: list[str]) -> int:
             note_refusal(outputs, str(error))
         return 1
     return 0
+
+
+def example_of(stage: str) -> str:
+    """A command of the stage, each flag on a line of its own, to be pasted as it is."""
+    start = f"python -m wta_sae {stage} "
+    lines = Path(__file__).with_name("examples.txt").read_text(encoding="utf-8").splitlines()
+    return next(line for line in lines if line.startswith(start)).replace(" --", " \\\n    --")
 
 
 def outputs_of(arguments: Mapping[str, Any]) -> list[Path]:

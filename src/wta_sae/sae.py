@@ -26,6 +26,7 @@ THRESHOLDS_FILE, CURVE_FILE, PROVENANCE_FILE = "thresholds.safetensors", "traini
 SAELENS_VERSION = "6.54.12"  # the release whose format this is; SAELens wants to see one of 6.0.0 or later
 NATIVE_RULES = {"topk": "topk", "jumprelu": "threshold", "standard": "relu"}  # by SAELens' architecture
 THRESHOLD_RULES = ("threshold", "described", "per_latent", "matched_threshold", "matched_per_latent")
+INFERENCE_RULES = ("topk", *THRESHOLD_RULES, "released", "matched_topk", "relu")  # all that an SAE may be read out by
 RULES_OF = {"topk": ("topk", "matched_topk"), "jumprelu": THRESHOLD_RULES, "standard": ("relu",)}  # that it has a form for
 
 

@@ -23,7 +23,7 @@ rule evaluate_core:
         code=code_sha256("evaluate core"),
     shell:
         "python -m wta_sae evaluate core --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
-        " --inference {params.inference} --tokens {input.tokens} --batch-contexts {params.batch_contexts}"
+        " --inference {params.inference} --token-file {input.tokens} --batch-contexts {params.batch_contexts}"
         " --threads {threads}"
         " --out {output.metrics} --latents-out {output.latents} > {log} 2>&1"
 
@@ -74,7 +74,7 @@ rule evaluate_subspace:
         code=code_sha256("evaluate subspace"),
     shell:
         "python -m wta_sae evaluate subspace --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
-        " --inference {params.inference} --tokens {input.tokens} --batch-contexts {params.batch_contexts}"
+        " --inference {params.inference} --token-file {input.tokens} --batch-contexts {params.batch_contexts}"
         " --threads {threads}"
         " --out {output.metrics} > {log} 2>&1"
 
@@ -163,5 +163,5 @@ rule collect_metrics:
         run=config["run"],
         code=code_sha256("collect-metrics"),
     shell:
-        "python -m wta_sae collect-metrics --run {params.run} --saes {input.saes} --metrics {input.metrics}"
+        "python -m wta_sae collect-metrics --run {params.run} --saes {input.saes} --metric-files {input.metrics}"
         " --out {output} > {log} 2>&1"

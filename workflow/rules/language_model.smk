@@ -24,8 +24,8 @@ if config["language_model"]["source"] == "train":
             threads=THREADS,  # not {threads}, which fewer cores make smaller
             code=code_sha256("train-language-model"),
         shell:
-            "python -m wta_sae train-language-model --tokenizer {input.tokenizer:q} --train-tokens {input.train}"
-            " --evaluation-tokens {input.evaluation} {params.options} --seed {params.seed} --threads {params.threads} --out {output} > {log} 2>&1"
+            "python -m wta_sae train-language-model --tokenizer {input.tokenizer:q} --train-token-file {input.train}"
+            " --evaluation-token-file {input.evaluation} {params.options} --seed {params.seed} --threads {params.threads} --out {output} > {log} 2>&1"
 
 
 if config["language_model"]["source"] == "hub":

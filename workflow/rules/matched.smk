@@ -22,7 +22,7 @@ rule calibrate:
         code=code_sha256("calibrate"),
     shell:
         "python -m wta_sae calibrate --lm {input.lm:q} --layer {params.layer} --sae {input.sae} --l0 {params.l0}"
-        " --tokens {input.tokens} --batch-contexts {params.batch_contexts} --threads {threads} --out {output} > {log} 2>&1"
+        " --token-file {input.tokens} --batch-contexts {params.batch_contexts} --threads {threads} --out {output} > {log} 2>&1"
 
 
 rule evaluate_matched:
@@ -48,5 +48,5 @@ rule evaluate_matched:
         code=code_sha256("evaluate core"),
     shell:
         "python -m wta_sae evaluate core --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
-        " --inference matched_topk matched_threshold matched_per_latent --tokens {input.tokens}"
+        " --inference matched_topk matched_threshold matched_per_latent --token-file {input.tokens}"
         " --batch-contexts {params.batch_contexts} --threads {threads} --out {output.metrics} > {log} 2>&1"

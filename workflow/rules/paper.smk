@@ -10,7 +10,7 @@ rule record_config:
         config=lambda wildcards: json.dumps(config, sort_keys=True),
         code=code_sha256("record-config"),
     shell:
-        "python -m wta_sae record-config --config {params.config:q} --out {output} > {log} 2>&1"
+        "python -m wta_sae record-config --values {params.config:q} --out {output} > {log} 2>&1"
 
 
 rule record_provenance:
@@ -50,7 +50,7 @@ rule figure1:
         code=code_sha256("figure1"),
         published=state_of("paper/published.yaml"),
     shell:
-        "python -m wta_sae figure1 --saes {input.saes} --latents {input.latents} --published {input.published}"
+        "python -m wta_sae figure1 --saes {input.saes} --geometry {input.latents} --published {input.published}"
         " --pdf {output.pdf} --png {output.png} > {log} 2>&1"
 
 

@@ -104,7 +104,7 @@ rule tokenize:
         code=code_sha256("tokenize"),
     shell:
         "python -m wta_sae tokenize --documents {input.documents} --tokenizer {input.tokenizer:q}"
-        " {params.options} --length {params.length} --seed {params.seed} --out {output} > {log} 2>&1"
+        " {params.options} --context-length {params.length} --seed {params.seed} --out {output} > {log} 2>&1"
 
 
 rule fetch_labelled_texts:

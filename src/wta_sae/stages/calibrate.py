@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     lm = load_language_model_of(arguments)
-    tokens_CL = read_tokens(arguments.tokens, lm.tokenizer)
+    tokens_CL = read_tokens(arguments.token_file, lm.tokenizer)
     lm.check_context(tokens_CL.shape[1])
     metadata = read_metadata(arguments.sae)
     differences = check_model(arguments.sae, metadata, lm, arguments.allow_mismatch)

@@ -20,7 +20,7 @@ from wta_sae.metrics.evaluation import Evaluation, mean_evaluation
 from wta_sae.metrics.pooling import Pooled
 from wta_sae.metrics.tasks import pool_classes
 from wta_sae.options import add_threads
-from wta_sae.sae import SAE, load_sae
+from wta_sae.sae import INFERENCE_RULES, SAE, load_sae
 from wta_sae.saelens_config import read_saelens_config
 from wta_sae.stages.evaluation_results import record, write_records
 from wta_sae.text.tokens import read_tokens
@@ -31,7 +31,11 @@ def add_sae_arguments(parser: ArgumentParser, *outputs: str) -> None:
     """outputs: the flags that name the files to write."""
     parser.add_argument("--sae", type=Path, required=True, help="SAELens directory")
     parser.add_argument(
-        "--inference", nargs="+", default=[None], metavar="RULE", help="how to read it out (the SAE's own rule unless told)"
+        "--inference",
+        nargs="+",
+        default=[None],
+        metavar="RULE",
+        help=f"how to read it out (the SAE's own rule unless told): {', '.join(INFERENCE_RULES)}, as far as the SAE has it",
     )
     for flag in outputs:
         parser.add_argument(flag, type=Path, required=True, help="JSON: one rule's metrics, or a list of several rules'")
@@ -49,7 +53,7 @@ def add_language_model_arguments(parser: ArgumentParser) -> None:
 
 
 def add_token_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--tokens", type=Path, required=True, help=".safetensors or .npy of (contexts, length), BOS first")
+    parser.add_argument("--token-file", type=Path, required=True, help=".safetensors or .npy of (contexts, length), BOS first")
     parser.add_argument("--batch-contexts", type=int, default=16, help="contexts a batch")
 
 
@@ -129,7 +133,7 @@ def load_inputs(arguments: Namespace, lm: LanguageModel, sizes: Iterable[int], c
 def load_inputs_on_tokens(arguments: Namespace) -> tuple[Inputs, Tensor]:
     """The same for an evaluation on tokens, and the tokens (C, L)."""
     lm = load_language_model_of(arguments)
-    tokens_CL = read_tokens(arguments.tokens, lm.tokenizer)
+    tokens_CL = read_tokens(arguments.token_file, lm.tokenizer)
     lm.check_context(tokens_CL.shape[1])
     sizes = batch_sizes(len(tokens_CL), arguments.batch_contexts)
     return load_inputs(arguments, lm, sizes, tokens_CL.shape[1], starts_with_bos(lm, tokens_CL)), tokens_CL

@@ -8,9 +8,9 @@ from wta_sae.files import write_json
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--config", type=json.loads, required=True, help="as JSON")
+    parser.add_argument("--values", type=json.loads, required=True, help="as JSON")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
 
 
 def run(arguments: Namespace) -> None:
-    write_json(arguments.out, arguments.config)
+    write_json(arguments.out, arguments.values)

@@ -19,7 +19,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--tokens", type=int, help="how many the contexts must hold, special ones not counted")
     parser.add_argument("--asked-by", help="what asks for the tokens beside activations.tokens; for the error")
     parser.add_argument("--skip", type=int, default=0, help="contexts at the start of the stream that are left out")
-    parser.add_argument("--length", type=int, required=True, help="tokens a context")
+    parser.add_argument("--context-length", type=int, required=True, help="tokens a context")
     parser.add_argument("--packing", choices=list(PACKINGS), required=True)
     parser.add_argument("--prepend-bos", action=BooleanOptionalAction, required=True, help="start each context with BOS")
     parser.add_argument("--seed", type=int, required=True, help="of the order of documents")
@@ -31,7 +31,7 @@ def run(arguments: Namespace) -> None:
         arguments.out,
         read_texts(arguments.documents, arguments.split),
         load_tokenizer(arguments.tokenizer),
-        arguments.length,
+        arguments.context_length,
         arguments.contexts,
         arguments.packing,
         arguments.prepend_bos,

@@ -23,8 +23,8 @@ LOG_EVERY = 10
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--tokenizer", type=Path, required=True, help="transformers directory")
-    parser.add_argument("--train-tokens", type=Path, required=True, help="safetensors of (contexts, length)")
-    parser.add_argument("--evaluation-tokens", type=Path, required=True, help="the same, for the held-out loss")
+    parser.add_argument("--train-token-file", type=Path, required=True, help="safetensors of (contexts, length)")
+    parser.add_argument("--evaluation-token-file", type=Path, required=True, help="the same, for the held-out loss")
     add_options(parser, LanguageModelOptions)
     parser.add_argument("--seed", type=int, required=True)
     add_threads(parser)
@@ -35,7 +35,9 @@ def run(arguments: Namespace) -> None:
     make_repeatable(arguments.seed, arguments.threads)
     options = read_options(arguments, LanguageModelOptions)
     tokenizer = load_tokenizer(arguments.tokenizer)
-    train_CL, evaluation_CL = (read_tokens(path, tokenizer) for path in (arguments.train_tokens, arguments.evaluation_tokens))
+    train_CL, evaluation_CL = (
+        read_tokens(path, tokenizer) for path in (arguments.train_token_file, arguments.evaluation_token_file)
+    )
     model = new_language_model(options, tokenizer, train_CL.shape[1], arguments.seed).to(best_device())
     curve = train_language_model(model, train_CL, options, arguments.seed, LOG_EVERY)
     loss = held_out_loss(model, evaluation_CL, options.batch_contexts)
