@@ -61,6 +61,8 @@ SIZES = (
     | dict.fromkeys(("num_experts", "num_local_experts", "n_routed_experts"), 4)
     | dict.fromkeys(("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len"), POSITIONS)
     | {"num_key_value_heads": 2, "head_dim": 8, "num_experts_per_tok": 2, "rotary_dim": 8}
+    | {"mamba_d_ssm": 64, "mamba_d_state": 8, "mamba_chunk_size": 16, "chunk_size": 16, "mamba_d_head": 16, "mamba_n_heads": 4}
+    | {"linear_head_dim": 8, "linear_num_heads": 4}
     | {"pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 0, "is_decoder": True}
 )
 FURTHER = (  # tried in turn where SIZES alone do not make a model that runs
