@@ -2,6 +2,7 @@
 
 import argparse
 import importlib
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 from wta_sae.errors import PassingError, UserError
 from wta_sae.ownership import owning
+from wta_sae.progress import name_job
 from wta_sae.refusals import note_refusal, refusal
 
 STAGES = {
@@ -76,6 +78,7 @@ def main(argv: list[str]) -> int:
     try:
         if (line := refusal(outputs)) is not None:
             raise UserError(line)
+        name_job(os.path.relpath(outputs[0]) if outputs else stage)
         with owning(outputs):
             module.run(arguments)
     except UserError as error:

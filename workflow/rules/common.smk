@@ -32,8 +32,9 @@ from wta_sae.workflow import code_sha256, flags, state_of
 # Threads that wait spin but briefly: spinning long, they make a step five times slower where anything else is running.
 # Slurm signals a whole job: with the trap the shell waits for its stage, which on SIGTERM saves a checkpoint, rather than
 # die before it, at which Slurm kills the rest.
+# A job's output goes to its log; descriptor 3 is where Snakemake's own goes, for a line of progress now and then.
 SOURCE = shlex.quote(f"{workflow.basedir}/src")
-shell.prefix(f"trap : TERM; export PYTHONPATH={SOURCE} GOMP_SPINCOUNT=1000; ")
+shell.prefix(f"trap : TERM; exec 3>&2; export WTA_SAE_TERMINAL=3 PYTHONPATH={SOURCE} GOMP_SPINCOUNT=1000; ")
 
 
 logging.getLogger("snakemake.logging").addFilter(OwnLogs())
