@@ -117,7 +117,7 @@ def test_trend(values, words):
 
 
 def test_the_appendix_says_what_the_saes_were_computed_on_and_by():
-    macros = macros_of(numbers.numbers_tex(CONFIG, METRICS, PUBLISHED, PROVENANCE))
+    macros = numbers.provenance_macros(PROVENANCE)
     assert macros["TrainingCode"] == r"commit \texttt{0123456789ab}"
     assert macros["TrainingThreads"] == "1 thread"
     assert macros["TrainingVersions"] == "python 3.11.7 and torch 2.13.0"
@@ -127,8 +127,8 @@ def test_the_appendix_says_what_the_saes_were_computed_on_and_by():
         "device": ["CPU_1", "GPU"],
         "threads": [1, 2],
     }
-    macros = macros_of(numbers.numbers_tex(CONFIG, METRICS, PUBLISHED, mixed))
+    macros = numbers.provenance_macros(mixed)
     assert macros["TrainingCode"].endswith(r"and commit \texttt{bbbbbbbbbbbb} with changes that are not in it")
     assert (macros["TrainingDevices"], macros["TrainingThreads"]) == (r"CPU\_1 and GPU", "1 and 2 threads")
     nowhere = PROVENANCE | {"commit": [None], "modified": [None]}
-    assert macros_of(numbers.numbers_tex(CONFIG, METRICS, PUBLISHED, nowhere))["TrainingCode"] == "code of no recorded commit"
+    assert numbers.provenance_macros(nowhere)["TrainingCode"] == "code of no recorded commit"
