@@ -177,6 +177,25 @@ def test_the_collected_table_names_each_saes_ablation(tmp_path):
     assert table["ablation"].fillna("").tolist() == ["", "gate", ""]
 
 
+def test_an_sae_from_elsewhere_stands_in_the_table_by_the_name_that_the_run_gives_it(activations, tmp_path):
+    """Even where another run of ours trained it: it is not taken for one of this run's."""
+    latents = torch.eye(4, 6)
+    sae = SAE(latents, torch.zeros(6), latents.T.contiguous(), torch.zeros(4), "topk", k=2)
+    save_sae(tmp_path / "elsewhere", sae, {}, {"variant": "topk", "k": 2, "rates": [], "seed": 42})
+    assert main(["import-sae", "--sae", str(tmp_path / "elsewhere"), "--out", str(tmp_path / "theirs")]) == 0
+    names = sorted(path.name for path in (tmp_path / "theirs").iterdir())
+    assert names == ["cfg.json", "sae_weights.safetensors"]
+    for name in names:
+        assert (tmp_path / "theirs" / name).read_bytes() == (tmp_path / "elsewhere" / name).read_bytes()
+    write_json(tmp_path / "core.json", {"sae": "theirs", "inference": "topk", "l0": 2.0})
+    out = tmp_path / "metrics.csv"
+    command = ["collect-metrics", "--run", "mine", "--saes", str(tmp_path / "theirs"), "--foreign", "theirs"]
+    assert main([*command, "--metric-files", str(tmp_path / "core.json"), "--out", str(out)]) == 0
+    (row,) = pd.read_csv(out).to_dict("records")
+    assert (row["sae"], row["variant"], row["k_per_token"], row["metric"], row["value"]) == ("theirs", "foreign", 2, "l0", 2.0)
+    assert pd.isna(row["seed"]) and pd.isna(row["sparsity_rate"]) and pd.isna(row["k_per_latent"])
+
+
 def test_an_unknown_variant_is_refused_and_leaves_nothing(activations, capsys):
     assert train_sae(activations, "x", "--variant", "tokp", "--k", "2") == 1
     assert one_line(capsys) == "wta_sae train-sae: saes: unknown variant 'tokp'; use one of: topk, batch_topk, wta"

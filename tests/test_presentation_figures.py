@@ -1,6 +1,7 @@
 """The figures of the paper, from a synthetic table of metrics."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -94,6 +95,23 @@ def test_figure3_sets_every_readout_over_the_l0_it_reached():
     assert figure.axes[1].get_lines()[-2].get_ydata().tolist() == pytest.approx([0.95, 0.978, 0.9875])
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels[1] == "WTA, released: $L_0$ 16.0 at all rates"
+    assert_nothing_is_cut_off(figure)
+
+
+def test_figure3_marks_saes_from_elsewhere():
+    names = ("l0", "explained_variance", "ce_loss_score")
+    values = {"theirs": (9.0, 0.5, 0.6), "theirs_2": (400.0, 0.7, 0.8)}
+    rows = [
+        {"run": "x", "sae": sae, "variant": "foreign", "inference": "relu", "metric": metric, "value": value}
+        for sae, found in values.items()
+        for metric, value in zip(names, found, strict=True)
+    ]
+    figure = figure3.draw_figure3(pd.concat([METRICS, pd.DataFrame(rows)], ignore_index=True), k=16)
+    for axes, index in zip(figure.axes, (1, 2), strict=True):
+        marks = {line.get_marker(): (line.get_xdata()[0], line.get_ydata()[0]) for line in axes.lines}
+        assert [marks["*"], marks["P"]] == [(found[0], found[index]) for found in values.values()]
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert {"theirs", "theirs_2"} <= set(labels)
     assert_nothing_is_cut_off(figure)
 
 

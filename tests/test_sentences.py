@@ -143,6 +143,12 @@ def test_labels_of_ones_own_and_no_pairs():
     assert "classes and 4 pairs of classes" in rendered({})[0]
 
 
+def test_saes_from_elsewhere_are_named_where_there_are_any():
+    assert r"\newcommand{\ForeignSaes}{}" in rendered({})[0]
+    paper, _ = rendered({"foreign_saes": {"theirs_1": "somewhere", "other": "elsewhere"}})
+    assert r"{ Trained elsewhere, read out by their own rule: \texttt{theirs\_1} and \texttt{other}.}" in paper
+
+
 def test_no_two_rates_need_share_an_sae():
     alone = METRICS[METRICS["sparsity_rate"].isna() | (METRICS["sparsity_rate"] >= 5e-4)]
     assert (

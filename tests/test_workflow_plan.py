@@ -63,6 +63,8 @@ def plan(tmp_path, *targets, **config):
         ({"run": "a b; rm -rf /"}, "config: run: 'a b; rm -rf /' is not of the form ^[A-Za-z0-9]"),
         ({"saes": {"wta": {"rates": [0.1, 1.5]}}}, "config: saes.wta.rates[1]: 1.5 is greater than the maximum of 1"),
         ({"saes": {"wta": {"rates": [0]}}}, "config: saes.wta.rates[0]: 0 is less than or equal to the minimum of 0"),
+        ({"foreign_saes": {"topk-k16": "x"}}, "config: foreign_saes: 'topk-k16' is the name of an SAE that this run trains"),
+        ({"foreign_saes": {"theirs": "x"}}, "config: foreign_saes.theirs: x lacks cfg.json; give an SAE's directory"),
         ({"seeds": []}, "config: seeds: [] should be non-empty"),
         ({"saes": {"topk": {"k": 16}}}, "config: saes.topk.k: 16 is not of type 'array'"),
         ({"saes": {"topk": {"k": [16, 5000]}}}, "saes.topk.k: 5000 is not between 1 and training.latents (2048)"),
@@ -207,6 +209,17 @@ def test_what_was_fetched_elsewhere_is_not_fetched_again(tmp_path):
     jobs = planned_jobs(snakemake(tmp_path, "--dry-run", "results/table1.tex", *preset))
     assert jobs["fetch_labelled_texts"] == 2  # bias_in_bios and amazon_reviews
     assert not {"fetch_language_model", "fetch_text"} & set(jobs)
+
+
+def test_an_sae_from_elsewhere_is_evaluated_beside_the_others(tmp_path):
+    for name in ("cfg.json", "sae_weights.safetensors"):
+        (tmp_path / name).touch()
+    own = {"run": "never-run", "foreign_saes": {"theirs": str(tmp_path)}}
+    with_it, without = planned_jobs(plan(tmp_path, **own)), planned_jobs(plan(tmp_path, run="never-run"))
+    assert with_it.pop("import_sae") == 1
+    more = {rule: number - without[rule] for rule, number in with_it.items() if number != without[rule]}
+    families = ("core", "geometry", "classes", "scr", "subspace")
+    assert more == dict.fromkeys((f"evaluate_{family}" for family in families), 1)
 
 
 def test_own_text_model_and_labels(tmp_path, neox_directory):

@@ -24,6 +24,7 @@ STAGES = {
     "cache-activations": "the residual stream after one block -> shuffled shards on disk",
     "free-activations": "the shards of cached activations go, when all SAEs are trained",
     "train-sae": "one sparse autoencoder on cached activations",
+    "import-sae": "an SAE from elsewhere, in SAELens' format",
     "calibrate": "an SAE's inference thresholds at a wanted L0",
     "fetch-labelled-texts": "labelled texts from the hub, at a pinned revision",
     "label files": "labelled texts from files of your own",

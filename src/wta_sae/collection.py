@@ -9,6 +9,7 @@ import pandas as pd
 from wta_sae.errors import UserError
 from wta_sae.files import read_json
 from wta_sae.sae import read_metadata
+from wta_sae.saelens_config import read_saelens_config
 from wta_sae.variants import variant_named
 
 # What a record says beside its metrics.
@@ -28,16 +29,23 @@ COLUMNS = [
 ]
 
 
-def collect_metrics(run: str, saes: Sequence[Path], metrics: Sequence[Path]) -> pd.DataFrame:
+FOREIGN = "foreign"  # the variant of an SAE from elsewhere, whatever it is
+
+
+def collect_metrics(run: str, saes: Sequence[Path], metrics: Sequence[Path], foreign: Sequence[str] = ()) -> pd.DataFrame:
     """The metrics that docs/metrics.md describes, some of which depend on the size of the evaluation's batches.
 
     One row a (SAE, nominal rate, inference rule, metric), sorted; columns as in COLUMNS.
 
-    saes: directories with a cfg.json of ours; metrics: files that the evaluate stages wrote. Rates that share one SAE
+    saes: directories with a cfg.json; foreign: the names of those that another run or program trained, of which nothing but
+    their k is known. metrics: files that the evaluate stages wrote. Rates that share one SAE
     have a row each. Metrics that depend on no inference rule leave that column empty; SAEs that are no ablation leave theirs.
     A metric that is undefined has an empty value. Beside each rule's `l0` stands `l0_budget`, what training allowed.
     """
-    settings = {Path(directory).name: read_metadata(directory) for directory in saes}
+    settings = {
+        directory.name: _of_foreign(directory) if directory.name in foreign else read_metadata(directory)
+        for directory in map(Path, saes)
+    }
     rows = []
     for path in metrics:
         content = read_json(path)
@@ -45,14 +53,19 @@ def collect_metrics(run: str, saes: Sequence[Path], metrics: Sequence[Path]) -> 
             if record.get("sae") not in settings:
                 raise UserError(f"{path}: is of the SAE {record.get('sae')!r}, which is not among: {', '.join(settings)}")
             rows += _rows(run, settings[record["sae"]], record)
-    return pd.DataFrame(rows, columns=COLUMNS).sort_values(COLUMNS[1:-1], ignore_index=True)
+    table = pd.DataFrame(rows, columns=COLUMNS).astype({"seed": "Int64"})  # a foreign SAE has none
+    return table.sort_values(COLUMNS[1:-1], ignore_index=True)
+
+
+def _of_foreign(directory: Path) -> dict[str, Any]:
+    return {"variant": FOREIGN, "k": read_saelens_config(directory).k, "rates": [], "seed": None}
 
 
 def _rows(run: str, metadata: dict[str, Any], record: dict[str, Any]) -> list[dict[str, Any]]:
     values = dict.fromkeys(record.get("undefined", {})) | {key: record[key] for key in record if key not in DESCRIPTION}
-    if "l0" in values:
+    if "l0" in values and "l0_budget" in metadata:
         values["l0_budget"] = metadata["l0_budget"]
-    per_token = variant_named(metadata["variant"]).budget == "k"
+    per_token = metadata["variant"] == FOREIGN or variant_named(metadata["variant"]).budget == "k"
     common = {
         "run": run,
         "sae": record["sae"],

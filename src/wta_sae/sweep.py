@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from wta_sae.errors import UserError
@@ -13,6 +14,7 @@ RELEASED_CODE = {
     "encoder_bias": {"rescale_encoder_bias": False},
     "packing": {"packing": "first", "prepend_bos": False},
 }
+FOREIGN_FILES = ("cfg.json", "sae_weights.safetensors")
 ALL_ABLATIONS = "all"  # the name of the SAE trained with every ablation's settings at once
 
 
@@ -64,6 +66,19 @@ def requested_saes(config: Mapping[str, Any]) -> list[SAESpec]:
         + repeated
         + [replace(ablated, name=f"{ablated.name}-{name}", ablation=name, **changes) for name, changes in ablations.items()]
     )
+
+
+def foreign_saes(config: Mapping[str, Any], trained: Iterable[str]) -> dict[str, str]:
+    """SAEs from elsewhere: name -> SAELens directory. Raises UserError where one is not there or has a trained one's name."""
+    for name, folder in config["foreign_saes"].items():
+        if name in trained:
+            raise UserError(f"config: foreign_saes: {name!r} is the name of an SAE that this run trains; use another")
+        for file in FOREIGN_FILES:
+            if not (Path(folder) / file).is_file():
+                raise UserError(
+                    f"config: foreign_saes.{name}: {folder} lacks {file}; give an SAE's directory in SAELens' format"
+                )
+    return dict(config["foreign_saes"])
 
 
 def _sweep(config: Mapping[str, Any], seed: int) -> list[SAESpec]:

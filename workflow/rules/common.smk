@@ -24,7 +24,7 @@ from wta_sae.labelled_sets import (
 )
 from wta_sae.refusals import FOLDER_VARIABLE, refusal
 from wta_sae.text.paths import matching_files
-from wta_sae.sweep import matched_saes, requested_saes, table1_saes, trained_together
+from wta_sae.sweep import FOREIGN_FILES, foreign_saes, matched_saes, requested_saes, table1_saes, trained_together
 from wta_sae.variants import VARIANTS
 from wta_sae.workflow import code_sha256, flags, state_of
 
@@ -68,6 +68,7 @@ ARTIFACTS = (
 
 SEED = config["seeds"][0]
 SAES = {spec.name: spec for spec in checked(requested_saes, config)}
+FOREIGN_SAES = checked(foreign_saes, config, SAES)
 TABLE1_SAES = [spec.name for spec in table1_saes(SAES.values(), config)]
 MATCHED_SAES = [spec.name for spec in matched_saes(SAES.values(), config)]
 ORDINARY_SAES = [name for name, spec in SAES.items() if spec.ablation is None]
@@ -159,7 +160,7 @@ def one_of(names):
 
 
 wildcard_constraints:
-    sae=one_of(SAES),
+    sae=one_of([*SAES, *FOREIGN_SAES]),
     contexts=one_of(CONTEXTS),
     cache=one_of(CACHES),
     class_set=one_of(CLASS_SETS),
@@ -204,13 +205,16 @@ def training_flags(specs):
 
 
 def inference_rules(wildcards):
-    return list(VARIANTS[SAES[wildcards.sae].variant].inference)
+    """The flags; an SAE from elsewhere is read out by its own rule."""
+    if wildcards.sae in FOREIGN_SAES:
+        return ""
+    return flags({"inference": VARIANTS[SAES[wildcards.sae].variant].inference})
 
 
 def families_of(sae):
     """The metric families of an SAE: all of them for Table 1's and the sweep's, what the comparisons need for the others."""
     families = ["core", "geometry"]
-    if sae in TABLE1_SAES or sae in SWEEP_SAES:
+    if sae in TABLE1_SAES or sae in SWEEP_SAES or sae in FOREIGN_SAES:
         families += ["probing", *(["scr"] if QUADRANTS else []), "tpp", "subspace"]
     return families + (["matched"] if sae in MATCHED_SAES else [])
 
@@ -234,10 +238,10 @@ def growing(amount):
 def collected(wildcards):
     """The SAEs and metric files behind a tidy table."""
     families = {
-        "metrics": {sae: families_of(sae) for sae in SAES},
+        "metrics": {sae: families_of(sae) for sae in [*SAES, *FOREIGN_SAES]},
         "table1": {sae: [name for name in families_of(sae) if name not in ("geometry", "matched")] for sae in TABLE1_SAES},
         "figure2": {sae: ["core"] for sae in ORDINARY_SAES},
-        "figure3": {sae: ["core"] for sae in ORDINARY_SAES},
+        "figure3": {sae: ["core"] for sae in [*ORDINARY_SAES, *FOREIGN_SAES]},
         "table_matched": {sae: ["matched"] for sae in MATCHED_SAES},
     }[wildcards.collection]
     return {

@@ -1,3 +1,24 @@
+# Foreign SAEs lie among the run's own, and are evaluated as they are.
+rule import_sae:
+    input:
+        lambda wildcards: [f"{FOREIGN_SAES[wildcards.sae]}/{file}" for file in FOREIGN_FILES],
+    output:
+        directory("<run>/sae/{sae}"),
+    log:
+        "<run>/logs/import_sae/{sae}.log",
+    wildcard_constraints:
+        sae=one_of(FOREIGN_SAES),
+    priority: 1
+    localrule: True
+    conda:
+        "../../envs/torch.yaml"
+    params:
+        sae=lambda wildcards: FOREIGN_SAES[wildcards.sae],
+        code=code_sha256("import-sae"),
+    shell:
+        "python -m wta_sae import-sae --sae {params.sae:q} --out {output} > {log} 2>&1"
+
+
 rule evaluate_core:
     input:
         lm=LANGUAGE_MODEL,
@@ -23,7 +44,7 @@ rule evaluate_core:
         code=code_sha256("evaluate core"),
     shell:
         "python -m wta_sae evaluate core --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
-        " --inference {params.inference} --token-file {input.tokens} --batch-contexts {params.batch_contexts}"
+        " {params.inference} --token-file {input.tokens} --batch-contexts {params.batch_contexts}"
         " --threads {threads}"
         " --out {output.metrics} --latents-out {output.latents} > {log} 2>&1"
 
@@ -74,7 +95,7 @@ rule evaluate_subspace:
         code=code_sha256("evaluate subspace"),
     shell:
         "python -m wta_sae evaluate subspace --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
-        " --inference {params.inference} --token-file {input.tokens} --batch-contexts {params.batch_contexts}"
+        " {params.inference} --token-file {input.tokens} --batch-contexts {params.batch_contexts}"
         " --threads {threads}"
         " --out {output.metrics} > {log} 2>&1"
 
@@ -108,7 +129,7 @@ rule evaluate_classes:
         code=code_sha256("evaluate classes"),
     shell:
         "python -m wta_sae evaluate classes --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
-        " --inference {params.inference} --texts {input.texts} --tpp-texts {input.tpp_texts} --context-length {params.context_length}"
+        " {params.inference} --texts {input.texts} --tpp-texts {input.tpp_texts} --context-length {params.context_length}"
         " --batch-texts {params.batch_texts} --perturbed-latents {params.perturbed_latents}"
         " --seed {params.seed} --threads {threads} --probing-out {output.probing} --tpp-out {output.tpp} > {log} 2>&1"
 
@@ -140,7 +161,7 @@ rule evaluate_scr:
         code=code_sha256("evaluate scr"),
     shell:
         "python -m wta_sae evaluate scr --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
-        " --inference {params.inference} --quadrants {input.quadrants} --context-length {params.context_length}"
+        " {params.inference} --quadrants {input.quadrants} --context-length {params.context_length}"
         " --batch-texts {params.batch_texts} --perturbed-latents {params.perturbed_latents}"
         " --seed {params.seed} --threads {threads} --out {output.metrics} > {log} 2>&1"
 
@@ -161,7 +182,8 @@ rule collect_metrics:
         runtime=growing(10),
     params:
         run=config["run"],
+        foreign=flags({"foreign": list(FOREIGN_SAES)} if FOREIGN_SAES else {}),
         code=code_sha256("collect-metrics"),
     shell:
-        "python -m wta_sae collect-metrics --run {params.run} --saes {input.saes} --metric-files {input.metrics}"
+        "python -m wta_sae collect-metrics --run {params.run} --saes {input.saes} {params.foreign} --metric-files {input.metrics}"
         " --out {output} > {log} 2>&1"

@@ -15,6 +15,8 @@ for name, saes in {"train_sae": ["{sae}"], **GROUPS}.items():
             f"<run>/logs/train_sae/{saes[0]}.log",
         benchmark:
             f"<run>/benchmarks/train_sae/{saes[0]}.tsv"
+        wildcard_constraints:
+            sae=one_of(SAES),
         conda:
             "../../envs/torch.yaml"
         threads: 1

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from wta_sae.presentation.drawing import save_figure, scale_scores, stroke, tick_decades
-from wta_sae.presentation.metrics_table import READOUTS, WTA_READOUTS, WTA_RELEASED, Readout, curve
-from wta_sae.presentation.style import INK, LOOKS, TEXT_WIDTH, paper_style
+from wta_sae.presentation.metrics_table import READOUTS, WTA_READOUTS, WTA_RELEASED, Readout, curve, foreign_values
+from wta_sae.presentation.style import INK, LOOKS, TEXT_WIDTH, foreign_look, paper_style
 
 PANELS = (
     ("explained_variance", "(a) Explained variance, centred"),
@@ -24,7 +24,8 @@ def draw_figure3(metrics: pd.DataFrame, k: int) -> Figure:
     """Explained variance and CE loss score against L0, both as measured: SAEs are comparable where they stand above each other.
 
     A line joins the SAEs of one readout in the order of their budgets: WTA's rates from the lowest, which is hollow, or the
-    baselines' k. A point is the mean over seeds. k: the L0 of the matched comparison, a line down.
+    baselines' k. A point is the mean over seeds. An SAE from elsewhere is a mark of its own. k: the L0 of the matched
+    comparison, a line down.
     Raises UserError, naming the metric, where the run did not measure a value.
     """
     with paper_style():
@@ -33,12 +34,15 @@ def draw_figure3(metrics: pd.DataFrame, k: int) -> Figure:
         for axes, (metric, title) in zip(panels, PANELS, strict=True):
             for readout in READOUTS:
                 _draw_readout(axes, metrics, readout, metric)
+            for number, (name, (l0, value)) in enumerate(foreign_values(metrics, "l0", metric).items()):
+                axes.plot(l0, value, **stroke(foreign_look(name, number)), zorder=5)
             axes.set_title(title)
             axes.set_xlabel("$L_0$ reached")
             scale_scores(axes)
             axes.axvline(k, **AT_K, zorder=1)
         panels[0].set_xscale("log")
-        l0 = np.concatenate([curve(metrics, readout, "l0")[1] for readout in READOUTS])
+        foreign = [value for (value,) in foreign_values(metrics, "l0").values()]
+        l0 = np.concatenate([*(curve(metrics, readout, "l0")[1] for readout in READOUTS), foreign])
         tick_decades(panels[0].xaxis, l0.min(), l0.max())
         figure.legend(handles=_legend_handles(metrics, k), loc="outside upper center", ncols=4)
     return figure
@@ -57,6 +61,8 @@ def _legend_handles(metrics: pd.DataFrame, k: int) -> list[Line2D]:
     for readout in READOUTS:
         look = LOOKS[readout.variant, readout.inference]
         handles.append(Line2D([], [], **stroke(look), label=look.label + (_reach(metrics) if readout is WTA_RELEASED else "")))
+    for number, name in enumerate(foreign_values(metrics, "l0")):
+        handles.append(Line2D([], [], **stroke(foreign_look(name, number)), label=name))
     handles.append(Line2D([], [], color=INK, linestyle="", marker="o", **LOWEST_RATE, label="hollow: lowest rate"))
     return [*handles, Line2D([], [], **AT_K, label=f"$L_0={k}$")]
 

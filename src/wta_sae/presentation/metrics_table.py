@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from wta_sae.collection import COLUMNS
+from wta_sae.collection import COLUMNS, FOREIGN
 from wta_sae.errors import UserError
 from wta_sae.files import anew
 
@@ -215,6 +215,13 @@ def runs_of_shared_saes(winners: dict[float, int]) -> Iterator[list[float]]:
         group.append(rate)
     if group:
         yield group
+
+
+def foreign_values(metrics: pd.DataFrame, *names: str) -> dict[str, tuple[float, ...]]:
+    """Of each SAE from elsewhere that has them all: its name -> these metrics."""
+    rows = metrics[metrics["variant"] == FOREIGN].pivot_table(index="sae", columns="metric", values="value")
+    found = rows.reindex(columns=list(names)).dropna()
+    return {str(sae): tuple(map(float, values)) for sae, *values in found.itertuples(name=None)}
 
 
 def required_value(metrics: pd.DataFrame, readout: Readout, metric: str, budget: float) -> float:

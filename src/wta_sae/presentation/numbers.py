@@ -111,6 +111,7 @@ def sentence_macros(run: Run) -> Macros:
         "ReadoutsPartOfTheSecond": sentences.readouts_part(run, "ce_loss_score", "the second"),
         "RestOfTheGap": sentences.rest_of_the_gap(run, "explained_variance"),
         "LeftOpen": left_open,
+        "ForeignSaes": sentences.foreign(run),
     }
     return {name: to_latex(text) for name, text in plain.items()} | {"ScrValues": scr_values(run.metrics)}
 

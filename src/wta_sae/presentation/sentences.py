@@ -35,6 +35,12 @@ def training_tokens(run: Run) -> int:
     return int(setting(run.config, "activations.tokens")) * int(setting(run.config, "training.epochs"))
 
 
+def foreign(run: Run) -> str:
+    """Which marks of Figure 3 are SAEs from elsewhere; empty where there are none."""
+    names = list(setting(run.config, "foreign_saes"))
+    return f" Trained elsewhere, read out by their own rule: {listed(_code(names))}." if names else ""
+
+
 def papers_scale(run: Run) -> bool:
     """Whether the SAEs are the paper's in size, on as much of its model's activations."""
     setup, own = run.published["setup"], run.scale

@@ -38,8 +38,16 @@ LOOKS = {
     ("batch_topk", "threshold"): Look("BatchTopK", "#AA4499", "v", (0, (4, 1.6)), size=4.2),
     ("topk", "topk"): Look("TopK", "#555555", "D", (0, (1, 1.2)), size=3.4),
 }
+FOREIGN_COLOURS, FOREIGN_MARKERS = ("#E69F00", "#56B4E9", "#CC79A7", "#000000"), ("*", "P", "X", "p")  # of SAEs from elsewhere
 RELEASED_UNCENTRED = Look("WTA, released, not centred (b)", "#D55E00", "", (0, (1, 1)), width=0.9)
 PUBLISHED = Look("WTA, published (b: not centred)", "#000000", "D", "", size=4.6)
+
+
+def foreign_look(name: str, number: int) -> Look:
+    """Of the SAE from elsewhere with that number: a mark alone."""
+    colour, marker = FOREIGN_COLOURS[number % len(FOREIGN_COLOURS)], FOREIGN_MARKERS[number % len(FOREIGN_MARKERS)]
+    return Look(name, colour, marker, "", size=7.0)
+
 
 SETTINGS = {
     "font.family": ["STIXGeneral"],  # bundled with matplotlib; Times-like, as the paper's body
