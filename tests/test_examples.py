@@ -4,6 +4,7 @@ import csv
 import gzip
 import itertools
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,7 @@ def finished(checkout):
     files = ("tests/tiny.yaml", "examples/own_text_and_labels.yaml", "fewer.yaml")
     process = snakemake(checkout, "results/table1.tex", "--configfile", *files)
     assert process.returncode == 0, process.stdout + process.stderr
+    (checkout / "shown").write_text(process.stdout + process.stderr)
     return checkout
 
 
@@ -92,6 +94,16 @@ def test_own_text_and_labels_from_files_to_table_1(finished):
     assert "WTA" in (finished / "results/own-labels/table1.tex").read_text()
     log = (finished / "results/own-labels/logs/label_files/news.log").read_text()
     assert log == "2,400 labelled texts; left out: nothing\n"
+
+
+@pytest.mark.slow
+def test_a_run_shows_a_line_a_job_and_how_far_it_is(finished):
+    shown = (finished / "shown").read_text()
+    assert len(re.findall(r"^\d\d:\d\d:\d\d train_sae results/own-labels/sae/topk-k4$", shown, re.MULTILINE)) == 1
+    assert len(re.findall(r"^\d+ of \d+ steps \(\d+%\) done$", shown, re.MULTILINE)) > 10
+    assert not re.search("resources:|Shell command|Select jobs|Finished jobid", shown)
+    slowest = max(len(path.read_text().splitlines()) for path in (finished / "results/own-labels/logs").rglob("*.log"))
+    assert slowest < 5 or re.search(r"^results/own-labels/\S+: .*\[", shown, re.MULTILINE)
 
 
 @pytest.mark.slow

@@ -100,10 +100,10 @@ def test_every_job_goes_through_slurm_and_gets_what_it_asks_for(checkout):
 
 @pytest.mark.slow
 def test_a_job_that_is_refused_shows_its_log_and_its_retry_ends_at_once_with_the_same(checkout):
-    (checkout / "late.yaml").write_text("training: {threshold_start_step: 999}")
-    process = through_slurm(checkout, "results/tiny/sae/batch_topk-k4", "late.yaml", options=("--retries", "1"))
+    (checkout / "far.yaml").write_text("training: {learning_rate: 1.0e+30}")
+    process = through_slurm(checkout, "results/tiny/sae/batch_topk-k4", "far.yaml", options=("--retries", "1"))
     assert process.returncode == 1
-    line = "wta_sae train-sae: training.threshold_start_step: none of this run's 78 steps comes after step 999"
+    line = "wta_sae train-sae: training batch_topk-k4 diverged at step 10 "
     assert process.stderr.count(line) == 2
     jobs = [job for job in jobs_of("train_sae") if job["JobState"] == "FAILED"]
     assert [(job["MinMemoryNode"], job["TimeLimit"]) for job in jobs] == [("4000M", "04:00:00")] * 2  # no more would help

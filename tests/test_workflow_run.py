@@ -229,7 +229,7 @@ def test_freed_activations_are_made_again_for_a_new_sae_alone(checkout):
 
 def test_two_commands_that_cache_in_one_folder_end_as_one(checkout, tmp_path):
     shutil.rmtree(checkout / "results/tiny/activations")
-    process = snakemake(checkout, "--dry-run", "results/tiny/activations/manifest.json", *TINY)
+    process = snakemake(checkout, "--dry-run", "--printshellcmds", "results/tiny/activations/manifest.json", *TINY)
     (line,) = re.findall(r"(python -m wta_sae cache-activations .*) > ", process.stdout + process.stderr)
     command = line.replace("--out results/tiny/activations", f"--out {tmp_path}/activations").split()
     both = [
@@ -317,7 +317,7 @@ def test_how_often_training_is_saved_re_runs_nothing(finished):
     assert "train_sae" not in plan(finished, "--set-resources", "train_sae:checkpoint_seconds=7")
 
 
-def test_a_layer_beyond_the_model_stops_the_stage_that_meets_it(checkout):
+def test_a_layer_beyond_the_model_is_refused_before_anything_runs(checkout):
     config = checkout / "deep.yaml"
     config.write_text("language_model: {layer: 9}")
     process = snakemake(checkout, "results/tiny/activations/manifest.json", "--configfile", "tests/tiny.yaml", "deep.yaml")

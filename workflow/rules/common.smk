@@ -10,7 +10,7 @@ from wta_sae.config import check_config, check_folder_writable
 from wta_sae.errors import UserError
 from wta_sae.feasibility import check_feasible
 from wta_sae.gpus import visible_gpus
-from wta_sae.job_logs import OwnLogs
+from wta_sae.job_logs import OwnLogs, shorten_jobs
 from wta_sae.labelled_sets import (
     DOCSTRINGS,
     FILES,
@@ -38,6 +38,8 @@ shell.prefix(f"trap : TERM; exec 3>&2; export WTA_SAE_TERMINAL=3 PYTHONPATH={SOU
 
 
 logging.getLogger("snakemake.logging").addFilter(OwnLogs())
+if not (workflow.dryrun or workflow.output_settings.printshellcmds):
+    shorten_jobs()
 
 # Where this run's jobs note that they were refused; a job's own Snakemake has it from the environment.
 os.environ.setdefault(FOLDER_VARIABLE, f"{os.getcwd()}/.snakemake/refusals/{uuid.uuid4().hex}")
