@@ -20,6 +20,7 @@ from training_speed import SIZES, new_trainer
 from wta_sae.activations import ActivationCache, cache_activations
 from wta_sae.language_model import LanguageModel
 from wta_sae.language_model_training import LanguageModelOptions, new_language_model
+from wta_sae.residual_stream import ResidualStream
 from wta_sae.variants import VARIANTS
 
 VOCABULARY, LENGTH, BATCH_CONTEXTS = 4096, 128, 64
@@ -41,7 +42,7 @@ def random_language_model(blocks: int, width: int, layer: int) -> LanguageModel:
     options = LanguageModelOptions(blocks, width, width // 32, 0, 0, 0.0, 0)
     tokenizer = Tokenizer(bos_token_id=0, eos_token_id=0)
     model = new_language_model(options, tokenizer, LENGTH, seed=0).eval().requires_grad_(False)
-    return LanguageModel(model, tokenizer, layer, 0, 0, (0,), "a random model")
+    return LanguageModel(model, tokenizer, ResidualStream(model, layer), 0, 0, (0,), "a random model")
 
 
 def contexts(count: int) -> torch.Tensor:
