@@ -38,7 +38,7 @@ shell.prefix(f"trap : TERM; exec 3>&2; export WTA_SAE_TERMINAL=3 PYTHONPATH={SOU
 
 
 logging.getLogger("snakemake.logging").addFilter(OwnLogs())
-if not (workflow.dryrun or workflow.output_settings.printshellcmds):
+if not (workflow.output_settings.dryrun or workflow.output_settings.printshellcmds):
     shorten_jobs()
 
 # Where this run's jobs note that they were refused; a job's own Snakemake has it from the environment.
@@ -237,15 +237,26 @@ def growing(amount):
     return asked_for
 
 
-def collected(wildcards):
-    """The SAEs and metric files behind a tidy table."""
-    families = {
+def collected_families(collection):
+    """The SAEs of a tidy table, and which families of metrics it has of each."""
+    return {
         "metrics": {sae: families_of(sae) for sae in [*SAES, *FOREIGN_SAES]},
         "table1": {sae: [name for name in families_of(sae) if name not in ("geometry", "matched")] for sae in TABLE1_SAES},
         "figure2": {sae: ["core"] for sae in ORDINARY_SAES},
         "figure3": {sae: ["core"] for sae in [*ORDINARY_SAES, *FOREIGN_SAES]},
         "table_matched": {sae: ["matched"] for sae in MATCHED_SAES},
-    }[wildcards.collection]
+    }[collection]
+
+
+def foreign_flags(wildcards):
+    """Which of a table's SAEs are from elsewhere."""
+    foreign = [sae for sae in collected_families(wildcards.collection) if sae in FOREIGN_SAES]
+    return flags({"foreign": foreign} if foreign else {})
+
+
+def collected(wildcards):
+    """The SAEs and metric files behind a tidy table."""
+    families = collected_families(wildcards.collection)
     return {
         "saes": [f"<run>/sae/{sae}" for sae in families],
         "metrics": [f"<run>/metrics/{sae}/{family}.json" for sae, names in families.items() for family in names],

@@ -182,7 +182,7 @@ rule collect_metrics:
         runtime=growing(10),
     params:
         run=config["run"],
-        foreign=flags({"foreign": list(FOREIGN_SAES)} if FOREIGN_SAES else {}),
+        foreign=foreign_flags,
         code=code_sha256("collect-metrics"),
     shell:
         "python -m wta_sae collect-metrics --run {params.run} --saes {input.saes} {params.foreign} --metric-files {input.metrics}"
