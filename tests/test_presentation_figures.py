@@ -98,6 +98,14 @@ def test_figure3_sets_every_readout_over_the_l0_it_reached():
     assert_nothing_is_cut_off(figure)
 
 
+def test_a_score_above_1_is_not_cut_off():
+    above = METRICS["metric"].eq("ce_loss_score") & METRICS["variant"].eq("topk")
+    figure = figure3.draw_figure3(METRICS.assign(value=METRICS["value"].where(~above, METRICS["value"] + 1.5)), TABLE_K)
+    highest = max(line.get_ydata().max() for line in figure.axes[1].get_lines()[:-1])
+    assert highest > 2 and figure.axes[1].get_ylim()[1] > highest
+    assert figure.axes[0].get_ylim()[1] < 1.1
+
+
 def test_figure3_marks_saes_from_elsewhere():
     names = ("l0", "explained_variance", "ce_loss_score")
     values = {"theirs": (9.0, 0.5, 0.6), "theirs_2": (400.0, 0.7, 0.8)}

@@ -30,13 +30,16 @@ def stroke(look: Look) -> dict[str, Any]:
 
 
 def scale_scores(axes: Axes) -> None:
-    """The y axis of a score whose best is 1, to hold all lines that are drawn; one far below zero does not flatten the rest."""
-    lowest = drawn_values(axes).min()
+    """The y axis of a score up to 1, to hold all lines that are drawn; one far below zero does not flatten the rest.
+
+    A score may pass 1: a reconstruction can predict better than a weak language model's own activations.
+    """
+    lowest, highest = drawn_values(axes).min(), max(drawn_values(axes).max(), 1.0)
     if lowest < 2 * LINEAR_DOWN_TO:
-        _scale_far_below_zero(axes, lowest)
+        _scale_far_below_zero(axes, lowest, highest)
     else:
-        margin = 0.07 * max(1 - lowest, 0.01)
-        axes.set_ylim(lowest - margin, 1 + margin)
+        margin = 0.07 * max(highest - lowest, 0.01)
+        axes.set_ylim(lowest - margin, highest + margin)
 
 
 def tick_decades(axis: Axis, low: float, high: float) -> None:
@@ -51,10 +54,10 @@ def drawn_values(axes: Axes) -> np.ndarray:
     return np.concatenate([np.asarray(line.get_ydata(), dtype=float) for line in axes.get_lines()])
 
 
-def _scale_far_below_zero(axes: Axes, low: float) -> None:
+def _scale_far_below_zero(axes: Axes, low: float, high: float) -> None:
     """Linear from -1 up, logarithmic below, and says so in the title."""
     axes.set_yscale("symlog", linthresh=-LINEAR_DOWN_TO, linscale=1.5)
-    axes.set_ylim(low * 1.6, 1.15)
+    axes.set_ylim(low * 1.6, high + 0.15)
     decades = range(int(np.log10(-low * 1.6)), -1, -1)
     axes.yaxis.set_major_locator(FixedLocator([*(-(10.0**power) for power in decades), -0.5, 0, 0.5, 1]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda level, _: f"{level:,g}".replace("-", "\N{MINUS SIGN}")))
