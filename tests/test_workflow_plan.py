@@ -25,7 +25,7 @@ HUB = {
 def plan(tmp_path, *targets, **config):
     file = tmp_path / "config.yaml"
     file.write_text(yaml.safe_dump(config))
-    return snakemake(ROOT, "--dry-run", *targets, "--configfile", str(file))
+    return snakemake(ROOT, "--dry-run", "--printshellcmds", *targets, "--configfile", str(file))
 
 
 @pytest.mark.parametrize(
