@@ -97,13 +97,11 @@ def test_own_text_and_labels_from_files_to_table_1(finished):
 
 
 @pytest.mark.slow
-def test_a_run_shows_a_line_a_job_and_how_far_it_is(finished):
+def test_a_run_shows_a_line_a_job_and_how_many_are_done(finished):
     shown = (finished / "shown").read_text()
     assert len(re.findall(r"^\d\d:\d\d:\d\d train_sae results/own-labels/sae/topk-k4$", shown, re.MULTILINE)) == 1
     assert len(re.findall(r"^\d+ of \d+ steps \(\d+%\) done$", shown, re.MULTILINE)) > 10
     assert not re.search("resources:|Shell command|Select jobs|Finished jobid", shown)
-    slowest = max(len(path.read_text().splitlines()) for path in (finished / "results/own-labels/logs").rglob("*.log"))
-    assert slowest < 5 or re.search(r"^results/own-labels/\S+: .*\[", shown, re.MULTILINE)
 
 
 @pytest.mark.slow
