@@ -98,6 +98,18 @@ def test_figure3_sets_every_readout_over_the_l0_it_reached():
     assert_nothing_is_cut_off(figure)
 
 
+def test_an_sae_from_elsewhere_has_one_mark_in_both_panels_though_another_lacks_a_score():
+    scores = {"a": {"l0": 5.0, "explained_variance": 0.4}, "b": {"l0": 9.0, "explained_variance": 0.5, "ce_loss_score": 0.6}}
+    rows = [
+        {"run": "x", "sae": sae, "variant": "foreign", "inference": "relu", "metric": metric, "value": value}
+        for sae, found in scores.items()
+        for metric, value in found.items()
+    ]
+    figure = figure3.draw_figure3(pd.concat([METRICS, pd.DataFrame(rows)], ignore_index=True), TABLE_K)
+    marks = [[line.get_marker() for line in axes.lines if line.get_marker() in "*P"] for axes in figure.axes]
+    assert marks == [["*", "P"], ["P"]]
+
+
 def test_a_score_above_1_is_not_cut_off():
     above = METRICS["metric"].eq("ce_loss_score") & METRICS["variant"].eq("topk")
     figure = figure3.draw_figure3(METRICS.assign(value=METRICS["value"].where(~above, METRICS["value"] + 1.5)), TABLE_K)

@@ -44,12 +44,11 @@ class ResidualStream:
             self.blocks, outputs = _transformer_blocks(model, tokens_BL)
             self._formed_as = [_former(output) for output in outputs]
             check_layer(layer, len(self.blocks))
-            self._check(tokens_BL)
+            self.width = self._checked_width(tokens_BL)
         except (UserError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # whatever another library's model does with tokens alone
             raise _unsupported(model, f"a forward pass on tokens alone fails ({first_line(error)})") from error
-        self.width = self.after(tokens_BL).shape[-1]
 
     @torch.no_grad()
     def after(self, tokens_BL: Tensor) -> Tensor:
@@ -89,21 +88,23 @@ class ResidualStream:
             for block in replaced:
                 vars(block).pop("forward", None)
 
-    def _check(self, tokens_BL: Tensor) -> None:
+    def _checked_width(self, tokens_BL: Tensor) -> int:
         logits_BLV = _logits(self.model, tokens_BL)
         changed_BL = tokens_BL.clone()
         changed_BL[:, -1] = tokens_BL[:, 0]
         if _differ(_logits(self.model, changed_BL)[:, :-1], logits_BLV[:, :-1]):
             raise _unsupported(self.model, "it is not causal: a position's logits depend on later tokens")
-        if _differ(self.logits_from(self.after(tokens_BL)), logits_BLV):
+        residual_BLD = self.after(tokens_BL)
+        if _differ(self.logits_from(residual_BLD), logits_BLV):
             raise _unsupported(self.model, f"what follows block {self.layer} depends on more than that block's output")
+        return residual_BLD.shape[-1]
 
 
 def vocabulary_of(model: PreTrainedModel) -> int:
     """How many tokens the model has an embedding of."""
     try:
         return model.get_input_embeddings().weight.shape[0]
-    except (NotImplementedError, AttributeError):
+    except (NotImplementedError, AttributeError):  # a family that keeps it elsewhere, or has several
         return model.config.get_text_config().vocab_size
 
 

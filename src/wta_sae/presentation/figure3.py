@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from wta_sae.presentation.drawing import save_figure, scale_scores, stroke, tick_decades
 from wta_sae.presentation.metrics_table import READOUTS, WTA_READOUTS, WTA_RELEASED, Readout, curve, foreign_values
-from wta_sae.presentation.style import INK, LOOKS, TEXT_WIDTH, foreign_look, paper_style
+from wta_sae.presentation.style import INK, LOOKS, TEXT_WIDTH, Look, foreign_look, paper_style
 
 PANELS = (
     ("explained_variance", "(a) Explained variance, centred"),
@@ -28,24 +28,30 @@ def draw_figure3(metrics: pd.DataFrame, k: int) -> Figure:
     comparison, a line down.
     Raises UserError, naming the metric, where the run did not measure a value.
     """
+    foreign = _foreign_looks(metrics)
     with paper_style():
         figure = Figure(figsize=(TEXT_WIDTH, 2.9), layout="constrained")
         panels = figure.subplots(1, 2, sharex=True)
         for axes, (metric, title) in zip(panels, PANELS, strict=True):
             for readout in READOUTS:
                 _draw_readout(axes, metrics, readout, metric)
-            for number, (name, (l0, value)) in enumerate(foreign_values(metrics, "l0", metric).items()):
-                axes.plot(l0, value, **stroke(foreign_look(name, number)), zorder=5)
+            for name, (l0, value) in foreign_values(metrics, "l0", metric).items():
+                axes.plot(l0, value, **stroke(foreign[name]), zorder=5)
             axes.set_title(title)
             axes.set_xlabel("$L_0$ reached")
             scale_scores(axes)
             axes.axvline(k, **AT_K, zorder=1)
         panels[0].set_xscale("log")
-        foreign = [value for (value,) in foreign_values(metrics, "l0").values()]
-        l0 = np.concatenate([*(curve(metrics, readout, "l0")[1] for readout in READOUTS), foreign])
+        foreign_l0 = [value for (value,) in foreign_values(metrics, "l0").values()]
+        l0 = np.concatenate([*(curve(metrics, readout, "l0")[1] for readout in READOUTS), foreign_l0])
         tick_decades(panels[0].xaxis, l0.min(), l0.max())
         figure.legend(handles=_legend_handles(metrics, k), loc="outside upper center", ncols=4)
     return figure
+
+
+def _foreign_looks(metrics: pd.DataFrame) -> dict[str, Look]:
+    """The same in both panels and the legend, also of an SAE that lacks a panel's metric."""
+    return {name: foreign_look(name, number) for number, name in enumerate(foreign_values(metrics, "l0"))}
 
 
 def _draw_readout(axes: Axes, metrics: pd.DataFrame, readout: Readout, metric: str) -> None:
@@ -61,8 +67,7 @@ def _legend_handles(metrics: pd.DataFrame, k: int) -> list[Line2D]:
     for readout in READOUTS:
         look = LOOKS[readout.variant, readout.inference]
         handles.append(Line2D([], [], **stroke(look), label=look.label + (_reach(metrics) if readout is WTA_RELEASED else "")))
-    for number, name in enumerate(foreign_values(metrics, "l0")):
-        handles.append(Line2D([], [], **stroke(foreign_look(name, number)), label=name))
+    handles += [Line2D([], [], **stroke(look), label=name) for name, look in _foreign_looks(metrics).items()]
     handles.append(Line2D([], [], color=INK, linestyle="", marker="o", **LOWEST_RATE, label="hollow: lowest rate"))
     return [*handles, Line2D([], [], **AT_K, label=f"$L_0={k}$")]
 
