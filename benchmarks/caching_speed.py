@@ -17,11 +17,12 @@ import torch
 
 from measuring import best_of_turns, header, in_fresh_process, peak_growth, row, timed
 from training_speed import SIZES, new_trainer
-from wta_sae.activations import ActivationCache, cache_activations
-from wta_sae.language_model import LanguageModel
-from wta_sae.language_model_training import LanguageModelOptions, new_language_model
-from wta_sae.residual_stream import ResidualStream
-from wta_sae.variants import VARIANTS
+from wta_sae.activations.cache import ActivationCache
+from wta_sae.activations.caching import cache_activations
+from wta_sae.language_model.model import LanguageModel
+from wta_sae.language_model.pretraining import LanguageModelOptions, new_language_model
+from wta_sae.language_model.residual_stream import ResidualStream
+from wta_sae.variants.registry import VARIANTS
 
 VOCABULARY, LENGTH, BATCH_CONTEXTS = 4096, 128, 64
 MODELS = ((4, 128, 2, 256), (12, 512, 2, 64))  # blocks, width, layer, contexts; the first is the demo's

@@ -17,9 +17,9 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from measuring import ROOT, Peer, Time, best_of_turns, header, row, timed
-from wta_sae.language_model import LanguageModel, load_language_model
+from wta_sae.language_model.model import LanguageModel, load_language_model
 from wta_sae.metrics.core import evaluate_core
-from wta_sae.sae import SAE
+from wta_sae.sae.sae import SAE
 
 GOLDEN = ROOT / "tests/data/golden"
 LAYER, K, CONTEXTS_A_BATCH, ROUNDS = 2, 8, 16, 3

@@ -19,7 +19,7 @@ from caching_speed import LENGTH, MODELS, cache, contexts, random_language_model
 from measuring import header, in_fresh_process, peak_growth, row, timed
 from training_speed import SIZES, activations, new_trainer
 from wta_sae.metrics.core import evaluate_core
-from wta_sae.training import train
+from wta_sae.training.loop import train
 
 BLOCKS, WIDTH, LAYER, _ = MODELS[0]
 _, LATENTS, BATCH, K = SIZES[0]

@@ -20,11 +20,13 @@ from typing import NamedTuple
 
 import torch
 
-from wta_sae.activations import MANIFEST_FILE, ActivationCache, Manifest, Shard
-from wta_sae.devices import make_repeatable
-from wta_sae.files import file_sha256, write_json, write_tensors
-from wta_sae.training import Run, Trainer, TrainingOptions, train
-from wta_sae.variants import VARIANTS
+from wta_sae.activations.cache import MANIFEST_FILE, ActivationCache, Manifest, Shard
+from wta_sae.machine.devices import make_repeatable
+from wta_sae.machine.files import file_sha256, write_json
+from wta_sae.machine.tensor_files import write_tensors
+from wta_sae.training.loop import Run, train
+from wta_sae.training.trainer import Trainer, TrainingOptions
+from wta_sae.variants.registry import VARIANTS
 
 
 class Size(NamedTuple):

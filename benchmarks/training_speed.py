@@ -17,9 +17,9 @@ from functools import partial
 import torch
 
 from measuring import Peer, Time, best_of_turns, header, row, timed
-from wta_sae.devices import make_repeatable
-from wta_sae.training import Trainer, TrainingOptions
-from wta_sae.variants import VARIANTS
+from wta_sae.machine.devices import make_repeatable
+from wta_sae.training.trainer import Trainer, TrainingOptions
+from wta_sae.variants.registry import VARIANTS
 
 SIZES = ((128, 2048, 2048, 16), (128, 1024, 2048, 32), (512, 4096, 4096, 64))  # D, F, B and k; the first are the demo's
 PEERS = {"topk": "TopK", "batch_topk": "BatchTopK", "wta": "BatchTopK"}

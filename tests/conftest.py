@@ -5,8 +5,8 @@ import torch
 from transformers import AutoModelForCausalLM, GPT2Config, GPTNeoXConfig, LlamaConfig, PretrainedConfig
 
 from language_model_families import VOCABULARY, save_with_tokenizer
-from wta_sae.devices import make_repeatable
-from wta_sae.language_model import load_language_model
+from wta_sae.language_model.model import load_language_model
+from wta_sae.machine.devices import make_repeatable
 
 SIZES = {"vocab_size": VOCABULARY, "bos_token_id": 0, "eos_token_id": 0}
 FAMILIES: dict[str, PretrainedConfig] = {

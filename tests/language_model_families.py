@@ -13,8 +13,8 @@ from transformers import AutoModelForCausalLM, PretrainedConfig, PreTrainedModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
-from wta_sae.errors import UserError
-from wta_sae.language_model import load_language_model
+from wta_sae.base.errors import UserError
+from wta_sae.language_model.model import load_language_model
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "language_models.md"
 TEMPLATE = """# Language models

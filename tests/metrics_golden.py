@@ -10,10 +10,10 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from wta_sae.language_model import LanguageModel, load_language_model
+from wta_sae.language_model.model import LanguageModel, load_language_model
 from wta_sae.metrics import scr, tasks
 from wta_sae.metrics.pooling import Pooled, pool_texts
-from wta_sae.sae import SAE
+from wta_sae.sae.sae import SAE
 
 FOLDER = Path(__file__).parent / "data" / "golden"
 NAMES = ("topk", "batchtopk")

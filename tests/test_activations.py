@@ -5,10 +5,12 @@ import re
 import pytest
 import torch
 
-from wta_sae.activations import ActivationCache, cache_activations
-from wta_sae.errors import PassingError, UserError
-from wta_sae.files import file_sha256, read_json, read_tensors, write_json, write_tensors
-from wta_sae.language_model import LanguageModel
+from wta_sae.activations.cache import ActivationCache
+from wta_sae.activations.caching import cache_activations
+from wta_sae.base.errors import PassingError, UserError
+from wta_sae.language_model.model import LanguageModel
+from wta_sae.machine.files import file_sha256, read_json, write_json
+from wta_sae.machine.tensor_files import read_tensors, write_tensors
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 import metrics_golden as golden
-from wta_sae.calibration import thresholds_at_l0
-from wta_sae.sae import SAE, load_sae, save_sae
+from wta_sae.sae.calibration import thresholds_at_l0
+from wta_sae.sae.directory import load_sae, save_sae
+from wta_sae.sae.sae import SAE
 
 ONE_CUT = {"cut": torch.ones(())}
 

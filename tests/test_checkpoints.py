@@ -15,12 +15,10 @@ import torch
 
 from test_command_line import TRAINING
 from test_training import BATCH, batches, trainer
-from wta_sae.activations import cache_activations
-from wta_sae.checkpoints import Checkpoints
-from wta_sae.dense_codes import select_dense
-from wta_sae.fast_selection import select_pairs
-from wta_sae.variants import VARIANTS
-from wta_sae.workflow import flags
+from wta_sae.activations.caching import cache_activations
+from wta_sae.plan.commands import flags
+from wta_sae.training.checkpoints import Checkpoints
+from wta_sae.variants.registry import VARIANTS
 
 
 @pytest.fixture
@@ -87,21 +85,21 @@ def test_checkpoints_of_another_origin_are_passed_over_and_go(checkpoints, tmp_p
 
 @pytest.mark.parametrize("variant", VARIANTS)
 @pytest.mark.parametrize(
-    "device, select",
+    "device, arithmetic",
     [
-        ("cpu", select_pairs),
-        ("cpu", select_dense),
-        pytest.param("cuda", select_dense, marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")),
+        ("cpu", "pairs"),
+        ("cpu", "dense"),
+        pytest.param("cuda", "dense", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")),
     ],
 )
-def test_a_restored_trainer_goes_on_bit_for_bit(variant, device, select, repeatable):
+def test_a_restored_trainer_goes_on_bit_for_bit(variant, device, arithmetic, repeatable):
     def go_on(one, stream):
         for x_BD in stream:
             if one.steps % 2 == 0:
-                one.look_ahead(2)
+                one.bound_dead(2)
             one.step(x_BD.to(device))
 
-    options = {"select": select, "device": torch.device(device), "dead_after_tokens": 6 * BATCH}
+    options = {"arithmetic": arithmetic, "device": torch.device(device), "dead_after_tokens": 6 * BATCH}
     undisturbed, first, second = (trainer(variant, **options) for _ in range(3))
     stream = batches()
     go_on(undisturbed, stream)

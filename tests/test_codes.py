@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import tensor
 
-from wta_sae.active_pairs import ActivePairs
-from wta_sae.dense_codes import DenseCodes
+from wta_sae.codes.active_pairs import ActivePairs
+from wta_sae.codes.dense_codes import DenseCodes
 
 ACTS_BF = tensor([[0.0, 2.0, 0.0], [0.0, 0.0, 0.0], [1.0, 3.0, 0.0]])
 

@@ -8,15 +8,18 @@ import torch
 
 from synthetic_metrics import CONFIG, METRICS, ROOT
 from wta_sae.__main__ import main
-from wta_sae.activations import cache_activations
-from wta_sae.collection import collect_metrics
-from wta_sae.files import read_json, read_tensors, write_json
-from wta_sae.sae import SAE, save_sae
+from wta_sae.activations.caching import cache_activations
+from wta_sae.machine.files import read_json, write_json
+from wta_sae.machine.tensor_files import read_tensors
+from wta_sae.metrics.collection import collect_metrics
+from wta_sae.plan.commands import flags
+from wta_sae.sae.directory import save_sae
+from wta_sae.sae.sae import SAE
 from wta_sae.stages import train_sae as train_sae_stage
-from wta_sae.text.tokens import token_metadata, write_tokens
-from wta_sae.training import Trainer
-from wta_sae.variants import VARIANTS
-from wta_sae.workflow import flags
+from wta_sae.text.token_files import token_metadata
+from wta_sae.text.tokenizing import write_tokens
+from wta_sae.training.trainer import Trainer
+from wta_sae.variants.registry import VARIANTS
 
 GOLDEN = Path(__file__).parent / "data/golden"
 TRAINING = {
@@ -198,7 +201,7 @@ def test_an_sae_from_elsewhere_stands_in_the_table_by_the_name_that_the_run_give
 
 def test_an_unknown_variant_is_refused_and_leaves_nothing(activations, capsys):
     assert train_sae(activations, "x", "--variant", "tokp", "--k", "2") == 1
-    assert one_line(capsys) == "wta_sae train-sae: saes: unknown variant 'tokp'; use one of: topk, batch_topk, wta"
+    assert one_line(capsys) == "wta_sae train-sae: saes: unknown variant 'tokp'; use one of: batch_topk, topk, wta"
     assert not (activations.parent / "sae" / "x").exists()
 
 

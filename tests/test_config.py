@@ -1,7 +1,7 @@
 import pytest
 
-from wta_sae.config import check_folder_writable
-from wta_sae.errors import UserError
+from wta_sae.base.errors import UserError
+from wta_sae.plan.config import check_folder_writable
 
 
 def test_results_that_cannot_be_written_are_refused_before_anything_runs(tmp_path, monkeypatch):

@@ -1,4 +1,4 @@
-"""The dense step that a GPU takes: what it foresees, its precision, that it never waits for the device."""
+"""The dense step that a GPU takes: its bound on the dead, its precision, that it never waits for the device."""
 
 import pytest
 import torch
@@ -6,23 +6,25 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from test_training import BATCH, LATENTS, OPTIONS, STEPS, WIDTH, batches, trainer
-from wta_sae import dense_codes
-from wta_sae.dense_codes import select_dense
-from wta_sae.fast_selection import select_pairs
-from wta_sae.training import WHOLE_TILES, Run, Trainer, train
-from wta_sae.variants import VARIANTS
+from wta_sae.codes import dense_codes
+from wta_sae.codes.dense_selection import top_k_dense
+from wta_sae.codes.fast_selection import top_k_pairs
+from wta_sae.training.loop import TrainingRun, train
+from wta_sae.training.trainer import WHOLE_TILES, Trainer
+from wta_sae.variants.loading import rule_of
+from wta_sae.variants.registry import VARIANTS
 
 VARIANTS_AND_GATES = [*((variant, "never") for variant in VARIANTS), ("wta", "early"), ("wta", "late")]
 
 
-def trained(variant, look_ahead_every=None, steps=STEPS, dtype=torch.float64, **arguments):
+def trained(variant, bound_every=None, steps=STEPS, dtype=torch.float64, **arguments):
     """A trainer after some steps, and each step's statistics."""
     torch.set_default_dtype(dtype)
     try:
         one, seen = trainer(variant, **arguments), []
         for x_BD in batches(steps):
-            if look_ahead_every and one.steps % look_ahead_every == 0:
-                one.look_ahead(look_ahead_every)
+            if bound_every and one.steps % bound_every == 0:
+                one.bound_dead(bound_every)
             seen.append(one.step(x_BD))
         return one, seen
     finally:
@@ -31,55 +33,56 @@ def trained(variant, look_ahead_every=None, steps=STEPS, dtype=torch.float64, **
 
 def assert_same_state(one, other, tolerance):
     for name, value in one.state().items():
-        if name != "foreseen":
+        if name != "dead_bound":
             torch.testing.assert_close(other.state()[name], value, rtol=tolerance, atol=tolerance, equal_nan=True, msg=name)
 
 
 @pytest.mark.parametrize("variant, gate", VARIANTS_AND_GATES)
 def test_equals_the_step_on_active_pairs(variant, gate):
-    dense, dense_seen = trained(variant, gate=gate, select=select_dense)
-    pairs, pairs_seen = trained(variant, gate=gate, select=select_pairs)
+    dense, dense_seen = trained(variant, gate=gate, arithmetic="dense")
+    pairs, pairs_seen = trained(variant, gate=gate, arithmetic="pairs")
     assert_same_state(dense, pairs, 1e-9)
     for one, other in zip(dense_seen, pairs_seen, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("select", [select_pairs, select_dense])
+@pytest.mark.parametrize("arithmetic", ["pairs", "dense"])
 @pytest.mark.parametrize("variant", ["topk", "batch_topk"])
-def test_what_is_foreseen_changes_nothing(variant, select):
-    always_all, _ = trained(variant, select=select, dead_after_tokens=6 * BATCH)
-    foreseen, seen = trained(variant, look_ahead_every=2, select=select, dead_after_tokens=6 * BATCH)
-    assert 0 < seen[-1].dead <= foreseen.perhaps_dead < LATENTS
-    assert foreseen.perhaps_dead % WHOLE_TILES == 0
-    assert_same_state(always_all, foreseen, 1e-9)
+def test_a_bound_on_the_dead_changes_nothing(variant, arithmetic):
+    without, _ = trained(variant, arithmetic=arithmetic, dead_after_tokens=6 * BATCH)
+    bounded, seen = trained(variant, bound_every=2, arithmetic=arithmetic, dead_after_tokens=6 * BATCH)
+    assert 0 < seen[-1].dead <= bounded.most_dead < LATENTS
+    assert bounded.most_dead % WHOLE_TILES == 0
+    assert_same_state(without, bounded, 1e-9)
 
 
-def test_no_latent_dies_unforeseen():
+def test_no_latent_dies_beyond_the_bound():
     one = trainer("topk", k=1)
     for x_BD in batches():
         if one.steps % 3 == 0:
-            one.look_ahead(3)
-        assert one.step(x_BD).dead <= one.perhaps_dead
-    assert one.perhaps_dead > 0
+            one.bound_dead(3)
+        assert one.step(x_BD).dead <= one.most_dead
+    assert one.most_dead > 0
 
 
-def test_training_looks_ahead_from_row_to_row_of_its_curve():
+def test_training_bounds_the_dead_from_row_to_row_of_its_curve():
     one = trainer("topk")
-    train([Run("topk-k4", one)], batches(), 1.0, log_every=5)
-    assert one.horizon == STEPS + 5
-    assert one.perhaps_dead >= (one.silent_tokens_F >= OPTIONS.dead_after_tokens).sum() > 0
+    train([TrainingRun("topk-k4", one)], batches(), 1.0, log_every=5)
+    assert one.bound_until_step == STEPS + 5
+    assert one.most_dead >= (one.silent_tokens_F >= OPTIONS.dead_after_tokens).sum() > 0
 
 
 def test_a_gpu_takes_the_dense_step_and_a_cpu_active_pairs():
-    assert Trainer("wta", 4, WIDTH, OPTIONS, STEPS, 0, torch.device("cpu")).select is select_pairs
-    assert Trainer("wta", 4, WIDTH, OPTIONS, STEPS, 0, torch.device("meta")).select is select_dense
+    on_cpu, on_gpu = (Trainer("wta", 4, WIDTH, OPTIONS, STEPS, 0, torch.device(name)) for name in ("cpu", "meta"))
+    assert (on_cpu.select, on_cpu.select_top_k) == (rule_of("wta").select_pairs, top_k_pairs)
+    assert (on_gpu.select, on_gpu.select_top_k) == (rule_of("wta").select_dense, top_k_dense)
 
 
 @pytest.mark.parametrize("variant, gate", VARIANTS_AND_GATES)
 def test_products_in_bfloat16_stay_near_those_in_float32(variant, gate, monkeypatch):
-    full, full_seen = trained(variant, gate=gate, select=select_dense, dtype=torch.float32)
+    full, full_seen = trained(variant, gate=gate, arithmetic="dense", dtype=torch.float32)
     monkeypatch.setattr(dense_codes, "product_dtype", lambda _: torch.bfloat16)
-    half, half_seen = trained(variant, gate=gate, select=select_dense, dtype=torch.float32)
+    half, half_seen = trained(variant, gate=gate, arithmetic="dense", dtype=torch.float32)
     assert all(value.dtype != torch.bfloat16 for value in half.state().values())
     for one, other in zip(full_seen, half_seen, strict=True):
         assert one.loss.dtype == torch.float32
@@ -119,7 +122,7 @@ def test_the_recording_finds_what_waits():
 
 @pytest.mark.parametrize("variant, gate", VARIANTS_AND_GATES)
 def test_no_operation_of_a_dense_step_waits(variant, gate):
-    one = trainer(variant, gate=gate, select=select_dense)
+    one = trainer(variant, gate=gate, arithmetic="dense")
     first, *others = batches()
     one.step(first)  # sets the decoder's bias by an iteration that ends where it has converged
     with Recording() as recording:

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from wta_sae.devices import product_dtype, tensor_cores
+from wta_sae.machine.devices import product_dtype, tensor_cores
 
 FLAGS = torch.backends.cuda.matmul
 

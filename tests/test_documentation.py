@@ -8,7 +8,7 @@ import pytest
 import metrics_golden as golden
 import synthetic_metrics as synthetic
 from wta_sae.metrics.core import evaluate_core
-from wta_sae.presentation.reproduction import reproduction_report
+from wta_sae.presentation.reproduction_report import reproduction_report
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

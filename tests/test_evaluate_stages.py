@@ -6,9 +6,10 @@ import torch
 
 import metrics_golden as golden
 from wta_sae.__main__ import main
-from wta_sae.files import read_json, write_json
-from wta_sae.language_model import LanguageModel
-from wta_sae.sae import SAE, save_sae
+from wta_sae.language_model.model import LanguageModel
+from wta_sae.machine.files import read_json, write_json
+from wta_sae.sae.directory import save_sae
+from wta_sae.sae.sae import SAE
 
 RULES = ("described", "released", "per_latent")
 

@@ -11,10 +11,10 @@ import pytest
 import yaml
 
 from workflow import ROOT, by_hand, new_checkout, snakemake
-from wta_sae.config import check_config
-from wta_sae.feasibility import check_feasible
-from wta_sae.files import read_json
-from wta_sae.labelled_sets import class_sets, concept_pairs, file_options
+from wta_sae.machine.files import read_json
+from wta_sae.plan.config import check_config
+from wta_sae.plan.feasibility import check_feasible
+from wta_sae.plan.labelled_sets import class_sets, concept_pairs, file_options
 from wta_sae.text.docstrings import docstring_passages
 
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.yaml"))

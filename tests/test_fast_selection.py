@@ -5,25 +5,26 @@ import torch
 from torch import tensor
 
 from test_codes import pairs_of
-from wta_sae import fast_selection, selection
-from wta_sae.dense_codes import group_size, select_dense
-from wta_sae.fast_selection import pre_activation_buffer, select_pairs
+from wta_sae.codes import fast_selection
+from wta_sae.codes.dense_selection import group_size
+from wta_sae.training.trainer import _pre_activation_buffer
+from wta_sae.variants.loading import rule_of
+from wta_sae.variants.registry import VARIANTS
 
-RULES = ("top_k", "batch_top_k", "winners_take_all")
 SHAPES = [(1, 1), (1, 9), (9, 1), (2, 3), (13, 29), (64, 40), (6, 256), (7, 1031)]
 
 
-def budgets(rule, shape):
-    most = shape[0] if rule == "winners_take_all" else shape[1]
+def budgets(variant, shape):
+    most = shape[0] if variant == "wta" else shape[1]
     return sorted({1, min(2, most), most // 3 or 1, most - 1 or 1, most})
 
 
-def first_of_ties(rule, pre_BF, k):
+def first_of_ties(variant, pre_BF, k):
     """The definition, with the choice among ties that it leaves open made for the first."""
     pre_BF = pre_BF.relu()
-    if rule == "winners_take_all":
-        return selection.winners_take_all(pre_BF, k)
-    rows, kept = (pre_BF, k) if rule == "top_k" else (pre_BF.reshape(1, -1), k * len(pre_BF))
+    if variant == "wta":
+        return rule_of("wta").select(pre_BF, k)
+    rows, kept = (pre_BF, k) if variant == "topk" else (pre_BF.reshape(1, -1), k * len(pre_BF))
     chosen = rows.argsort(dim=1, descending=True, stable=True)[:, :kept]
     return torch.zeros_like(rows).scatter(1, chosen, rows.gather(1, chosen)).view_as(pre_BF)
 
@@ -54,30 +55,30 @@ KINDS = ("random", "ties", "few values", "silent rows and columns", "constant", 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize("rule", RULES)
-def test_equals_the_dense_definition(rule, shape, kind, monkeypatch):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_equals_the_dense_definition(variant, shape, kind, monkeypatch):
     pre_BF = pre_activations(kind, shape, seed=sum(shape))
-    for k in budgets(rule, shape):
-        expected_BF = first_of_ties(rule, pre_BF, k)
+    for k in budgets(variant, shape):
+        expected_BF = first_of_ties(variant, pre_BF, k)
         expected = pairs_of(expected_BF)
-        dense_BF = getattr(selection, rule)(pre_BF.relu(), k)
+        dense_BF = rule_of(variant).select(pre_BF.relu(), k)
         assert torch.equal(expected.values_P.sort().values, dense_BF[dense_BF > 0].sort().values)
-        assert torch.equal(select_dense(rule, pre_BF, k).factor_BF, expected_BF)
+        assert torch.equal(rule_of(variant).select_dense(pre_BF, k).acts_BF, expected_BF)
         for block_elements in (2**18, 16):  # all rows at once, and a few at a time
             monkeypatch.setattr(fast_selection, "BLOCK_ELEMENTS", block_elements)
-            pairs = select_pairs(rule, pre_BF, k)
+            pairs = rule_of(variant).select_pairs(pre_BF, k)
             assert same_pairs(pairs, expected), (k, block_elements)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@pytest.mark.parametrize("rule", RULES)
-def test_the_buffers_layout_and_the_dtype_change_nothing(rule, dtype):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_buffers_layout_and_the_dtype_change_nothing(variant, dtype):
     pre_BF = pre_activations("random", (40, 64), 0).to(dtype)
-    buffer_BF = pre_activation_buffer(rule, 40, 64, torch.device("cpu")).to(dtype).copy_(pre_BF)
+    buffer_BF = _pre_activation_buffer(40, 64, rule_of(variant).LATENTS_FIRST, torch.device("cpu")).to(dtype).copy_(pre_BF)
     before_BF = buffer_BF.clone()
-    pairs = select_pairs(rule, buffer_BF, 5)
-    assert same_pairs(pairs, select_pairs(rule, pre_BF, 5))
-    assert torch.equal(select_dense(rule, buffer_BF, 5).factor_BF, select_dense(rule, pre_BF, 5).factor_BF)
+    pairs = rule_of(variant).select_pairs(buffer_BF, 5)
+    assert same_pairs(pairs, rule_of(variant).select_pairs(pre_BF, 5))
+    assert torch.equal(rule_of(variant).select_dense(buffer_BF, 5).acts_BF, rule_of(variant).select_dense(pre_BF, 5).acts_BF)
     assert torch.equal(buffer_BF, before_BF)
     assert pairs.values_P.dtype == dtype
     assert pairs.tokens_P.dtype == pairs.latents_P.dtype == torch.int64
@@ -87,26 +88,20 @@ def test_the_buffers_layout_and_the_dtype_change_nothing(rule, dtype):
 
 def test_ties_by_hand():
     pre_BF = tensor([[1.0, 3.0, 1.0, 1.0], [2.0, 0.0, -1.0, 2.0]])
-    pairs = select_pairs("top_k", pre_BF, 2)
+    pairs = rule_of("topk").select_pairs(pre_BF, 2)
     assert (pairs.tokens_P.tolist(), pairs.latents_P.tolist()) == ([0, 0, 1, 1], [0, 1, 0, 3])
-    pairs = select_pairs("batch_top_k", pre_BF, 2)
+    pairs = rule_of("batch_topk").select_pairs(pre_BF, 2)
     assert (pairs.tokens_P.tolist(), pairs.latents_P.tolist()) == ([0, 0, 1, 1], [0, 1, 0, 3])
-    pairs = select_pairs("winners_take_all", tensor([[2.0, 0.0], [2.0, -1.0], [1.0, -1.0]]), 1)
+    pairs = rule_of("wta").select_pairs(tensor([[2.0, 0.0], [2.0, -1.0], [1.0, -1.0]]), 1)
     assert (pairs.tokens_P.tolist(), pairs.latents_P.tolist()) == ([0, 1], [0, 0])
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_the_smallest_positive_number_is_positive(rule):
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_smallest_positive_number_is_positive(variant):
     smallest = torch.finfo(torch.float32).smallest_normal * torch.finfo(torch.float32).eps
     pre_BF = tensor([[smallest, -0.0], [0.0, 1.0]])
-    assert select_pairs(rule, pre_BF, 2).values_P.tolist() == [smallest, 1]
-    assert select_dense(rule, pre_BF, 2).factor_BF.tolist() == [[smallest, 0], [0, 1]]
-
-
-@pytest.mark.parametrize("select", [select_pairs, select_dense])
-def test_an_unknown_rule_is_refused(select):
-    with pytest.raises(ValueError, match="no training rule 'above_threshold'"):
-        select("above_threshold", torch.ones(2, 2), 1)
+    assert rule_of(variant).select_pairs(pre_BF, 2).values_P.tolist() == [smallest, 1]
+    assert rule_of(variant).select_dense(pre_BF, 2).acts_BF.tolist() == [[smallest, 0], [0, 1]]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from wta_sae.errors import UserError
-from wta_sae.feasibility import check_feasible
+from wta_sae.base.errors import UserError
+from wta_sae.plan.feasibility import check_feasible
 
 ROOT = Path(__file__).parents[1]
 

@@ -8,8 +8,9 @@ import pytest
 import torch
 from safetensors import SafetensorError
 
-from wta_sae.errors import PassingError, UserError
-from wta_sae.files import read_json, read_tensors, replacing, resuming, write_json, write_tensors
+from wta_sae.base.errors import PassingError, UserError
+from wta_sae.machine.files import read_json, replacing, resuming, write_json
+from wta_sae.machine.tensor_files import read_tensors, write_tensors
 
 
 def names(directory):
@@ -138,7 +139,9 @@ def test_pieces_of_something_wrong_go(tmp_path):
 
 def test_a_full_disk_in_earnest(tmp_path):
     """A limit on the size of a file, which torch, safetensors and Python meet each in its own way."""
-    code = "import sys, torch; from wta_sae.files import *; path = Path(sys.argv[1])\n"
+    code = "import sys, torch; from pathlib import Path; from wta_sae.base.errors import PassingError\n"
+    code += "from wta_sae.machine.files import write_text; from wta_sae.machine.tensor_files import write_tensors\n"
+    code += "path = Path(sys.argv[1])\n"
     code += "try: write_tensors(path, {'a': torch.ones(50000)})\nexcept PassingError as error: print(error)\n"
     code += "try: write_text(path, 'a' * 50000)\nexcept PassingError as error: print(error)"
 

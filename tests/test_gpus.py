@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from workflow import ROOT, by_hand
-from wta_sae import devices, gpus
+from wta_sae.base import gpus
+from wta_sae.machine import devices
 
 A_GPU = "GPU {0}: NVIDIA H200 (UUID: GPU-{0})\n  MIG 1g.18gb Device 0: (UUID: MIG-{0})\n"
 
@@ -71,7 +72,7 @@ def job(tmp_path):
     processes = []
 
     def start(**environment):
-        code = "from wta_sae.gpus import take_gpu; print(take_gpu(2), take_gpu(2), flush=True); input()"
+        code = "from wta_sae.base.gpus import take_gpu; print(take_gpu(2), take_gpu(2), flush=True); input()"
         variables = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
         variables |= {"PYTHONPATH": str(ROOT / "src"), "TMPDIR": str(tmp_path)} | environment
         process = subprocess.Popen(

@@ -8,7 +8,7 @@ import pytest
 from fake_hub import COMMIT, serving
 from workflow import ROOT, by_hand
 from wta_sae.__main__ import main
-from wta_sae.hub import model_origin
+from wta_sae.machine.fetched import model_origin
 from wta_sae.text.documents import read_description
 from wta_sae.text.labelled_rows import read_rows
 

@@ -6,7 +6,7 @@ import re
 
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from wta_sae.job_logs import OneLine
+from wta_sae.base.job_logs import OneLine
 
 
 def test_a_job_is_a_line_and_everything_else_stays():

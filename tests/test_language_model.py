@@ -4,9 +4,9 @@ import shutil
 import pytest
 import torch
 
-from wta_sae.errors import UserError
-from wta_sae.language_model import load_language_model
-from wta_sae.language_model_training import check_curve, held_out_loss
+from wta_sae.base.errors import UserError
+from wta_sae.language_model.model import load_language_model
+from wta_sae.language_model.pretraining import check_curve, held_out_loss
 
 CPU = torch.device("cpu")
 

@@ -9,8 +9,8 @@ from transformers.models.auto.configuration_auto import CONFIG_MAPPING
 
 from language_model_families import ALL, DOCUMENT, SIZES, document, outcome, save_with_tokenizer
 from test_model_files import change_weights
-from wta_sae.errors import UserError
-from wta_sae.language_model import load_language_model
+from wta_sae.base.errors import UserError
+from wta_sae.language_model.model import load_language_model
 
 CPU = torch.device("cpu")
 TUPLES = ("gpt_neo", "gptj", "falcon", "openai-gpt")  # whose blocks give tuples or lists

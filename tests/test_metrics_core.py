@@ -6,11 +6,11 @@ import pytest
 import torch
 
 import metrics_golden as golden
-from wta_sae.errors import UserError
-from wta_sae.language_model import load_language_model
+from wta_sae.base.errors import UserError
+from wta_sae.language_model.model import load_language_model
 from wta_sae.metrics.core import density_metrics, evaluate_core, model_behaviour, reconstruction
 from wta_sae.metrics.evaluation import Evaluation, mean_evaluation
-from wta_sae.sae import SAE
+from wta_sae.sae.sae import SAE
 
 GROUPS = (
     "model_behavior_preservation",

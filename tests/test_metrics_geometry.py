@@ -6,10 +6,11 @@ import torch
 
 import metrics_golden as golden
 from wta_sae.__main__ import main
-from wta_sae.files import read_json
+from wta_sae.machine.files import read_json
 from wta_sae.metrics import geometry
 from wta_sae.metrics.geometry import encoder_decoder_geometry, threshold_ratio
-from wta_sae.sae import SAE, save_sae
+from wta_sae.sae.directory import save_sae
+from wta_sae.sae.sae import SAE
 
 STATISTICS = (
     "encoder_bias",

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import metrics_golden as golden
-from wta_sae.errors import UserError
+from wta_sae.base.errors import UserError
 from wta_sae.metrics.ablation import ablated_logits, top_latents
 from wta_sae.metrics.pooling import Pooled, pool_texts, tokenize_texts
 from wta_sae.metrics.probes import Probe

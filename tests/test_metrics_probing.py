@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 import metrics_golden as golden
-from wta_sae.errors import UserError
+from wta_sae.base.errors import UserError
 from wta_sae.metrics.pooling import Pooled, pool_texts, released_winners, tokenize_texts, with_winners
 from wta_sae.metrics.probes import FULL_PROBE, PERTURBATION_PROBE, Recipe, train_probe
 from wta_sae.metrics.probing import probing_metrics, top_k_accuracy

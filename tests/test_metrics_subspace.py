@@ -6,7 +6,7 @@ import torch
 import metrics_golden as golden
 from wta_sae.metrics import slices
 from wta_sae.metrics.subspace import evaluate_subspace, explained_share
-from wta_sae.sae import SAE
+from wta_sae.sae.sae import SAE
 
 
 def share_by_svd(x_RD: torch.Tensor, rows_KD: torch.Tensor) -> torch.Tensor:

@@ -9,8 +9,8 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, GPTNeoXConfig
 
 from conftest import FAMILIES
-from wta_sae.errors import UserError
-from wta_sae.language_model import load_language_model
+from wta_sae.base.errors import UserError
+from wta_sae.language_model.model import load_language_model
 
 CPU = torch.device("cpu")
 

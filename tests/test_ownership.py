@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 from workflow import ROOT
-from wta_sae import ownership
 from wta_sae.__main__ import main, outputs_of
-from wta_sae.errors import PassingError
-from wta_sae.ownership import lock_path, owning
+from wta_sae.base import ownership
+from wta_sae.base.errors import PassingError
+from wta_sae.base.ownership import lock_path, owning
 
 ELSEWHERE = replace(ownership._this_process(), host="node7", boot="another", process=123, slurm_job="4711")
 
@@ -56,7 +56,8 @@ def holding():
     processes = []
 
     def start(*paths):
-        code = "import sys; from wta_sae.ownership import owning\nwith owning(sys.argv[1:]): print('mine', flush=True); input()"
+        code = "import sys; from wta_sae.base.ownership import owning\n"
+        code += "with owning(sys.argv[1:]): print('mine', flush=True); input()"
         environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
         process = subprocess.Popen(
             [sys.executable, "-c", code, *map(str, paths)],
@@ -115,7 +116,7 @@ def test_a_writer_that_waits_can_be_told_to_stop(tmp_path, holding):
 
 def test_what_an_owner_forks_does_not_hold_on_after_its_end(tmp_path, holding):
     code = (
-        "import os, sys, time; from wta_sae.ownership import owning\n"
+        "import os, sys, time; from wta_sae.base.ownership import owning\n"
         "with owning(sys.argv[1:]):\n    if os.fork():\n        os.kill(os.getpid(), 9)\n    time.sleep(30)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "a")], check=False, stdout=subprocess.DEVNULL)

@@ -3,7 +3,7 @@ import threading
 import pytest
 import torch
 
-from wta_sae.prefetch import on_device, one_ahead
+from wta_sae.training.prefetch import on_device, one_ahead
 
 
 def test_each_item_comes_once_in_order_and_one_ahead():

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from synthetic_metrics import METRICS, PUBLISHED, TABLE_RATE, rows, table
-from wta_sae.errors import UserError
+from wta_sae.base.errors import UserError
 from wta_sae.presentation import latex, metrics_table
 
 
@@ -59,7 +59,7 @@ def test_value_takes_the_nominal_rate_even_where_rates_share_an_sae():
 def test_rates_that_share_an_sae_stand_together():
     winners = metrics_table.winners_by_rate(METRICS)
     assert list(winners.values()) == [1, 1, 1, 1, 1, 1, 2, 10, 16, 20, 102]
-    assert [len(group) for group in metrics_table.runs_of_shared_saes(winners)] == [6, 1, 1, 1, 1, 1]
+    assert [len(group) for group in metrics_table.rates_sharing_an_sae(winners)] == [6, 1, 1, 1, 1, 1]
 
 
 def test_read_metrics_survives_the_round_trip_and_names_what_is_wrong(tmp_path):

@@ -5,8 +5,8 @@ import re
 import pytest
 
 from synthetic_metrics import CONFIG, METRICS, PROVENANCE, PUBLISHED, ROOT
-from wta_sae.errors import UserError
-from wta_sae.presentation import numbers
+from wta_sae.base.errors import UserError
+from wta_sae.presentation import macros as numbers
 
 
 def macros_of(text: str) -> dict[str, str]:

@@ -6,8 +6,21 @@ from pathlib import Path
 import pytest
 
 from synthetic_metrics import CONFIG, COSINES, MATCHED_RATE, METRICS, PROVENANCE, PUBLISHED, ROOT, TABLE_K, TABLE_RATE
-from wta_sae.errors import UserError
-from wta_sae.presentation import claims_table, figure1, figure2, figure3, metrics_table, numbers, pdf, tables
+from wta_sae.base.errors import UserError
+from wta_sae.machine.files import write_text
+from wta_sae.presentation import cosine_figure as figure1
+from wta_sae.presentation import frontier_figure as figure3
+from wta_sae.presentation import macros as numbers
+from wta_sae.presentation import metrics_table, pdf
+from wta_sae.presentation import sweep_figure as figure2
+from wta_sae.presentation.claims import paper_claims
+from wta_sae.presentation.claims_table import table_claims
+from wta_sae.presentation.comparison_table import table1
+from wta_sae.presentation.contributions_table import table2
+from wta_sae.presentation.matched_table import table_matched
+from wta_sae.presentation.published import read_contributions
+from wta_sae.presentation.published_table import table_published
+from wta_sae.presentation.settings import scale_of
 
 needs_latex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is not installed")
 
@@ -16,11 +29,11 @@ needs_latex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is
 def inputs(tmp_path_factory) -> Path:
     """A folder with all that paper/main.tex inputs."""
     folder = tmp_path_factory.mktemp("results")
-    tables.write_table1(folder / "table1.tex", METRICS, PUBLISHED, TABLE_RATE, TABLE_K)
-    tables.write_table_matched(folder / "table_matched.tex", METRICS, MATCHED_RATE, TABLE_K)
-    tables.write_table_published(folder / "table_published.tex", METRICS, PUBLISHED, TABLE_RATE, TABLE_K)
-    tables.write_table2(folder / "table2.tex", metrics_table.read_contributions(ROOT / "paper" / "contributions.yaml"))
-    claims_table.write_table_claims(folder / "table_claims.tex", CONFIG, METRICS, PUBLISHED)
+    write_text(folder / "table1.tex", table1(METRICS, PUBLISHED, TABLE_RATE, TABLE_K))
+    write_text(folder / "table_matched.tex", table_matched(METRICS, MATCHED_RATE, TABLE_K))
+    write_text(folder / "table_published.tex", table_published(METRICS, PUBLISHED, TABLE_RATE, TABLE_K))
+    write_text(folder / "table2.tex", table2(read_contributions(ROOT / "paper" / "contributions.yaml")))
+    write_text(folder / "table_claims.tex", table_claims(paper_claims(scale_of(CONFIG), METRICS, PUBLISHED)))
     numbers.write_numbers(folder / "numbers.tex", CONFIG, METRICS, PUBLISHED, PROVENANCE)
     winners = metrics_table.winners_by_rate(METRICS)
     figure1.write_figure1(folder / "figure1.pdf", folder / "figure1.png", COSINES, PUBLISHED, winners)

@@ -6,8 +6,13 @@ import shutil
 import pytest
 
 from synthetic_metrics import MATCHED_RATE, METRICS, PUBLISHED, ROOT, TABLE_K, TABLE_RATE, synthetic
-from wta_sae.presentation import cells, latex, metrics_table, pdf, tables
+from wta_sae.presentation import cells, latex, pdf
+from wta_sae.presentation.comparison_table import table1
+from wta_sae.presentation.contributions_table import table2
 from wta_sae.presentation.estimates import Estimate
+from wta_sae.presentation.matched_table import RULE_WORDS, table_matched
+from wta_sae.presentation.published import read_contributions
+from wta_sae.presentation.published_table import table_published
 
 needs_latex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is not installed")
 
@@ -52,7 +57,7 @@ def plain(cell: str) -> str:
 
 
 def test_table1_has_each_readout_in_its_column():
-    text = tables.table1(METRICS, PUBLISHED, TABLE_RATE, TABLE_K)
+    text = table1(METRICS, PUBLISHED, TABLE_RATE, TABLE_K)
     l0 = ["41.48 ± 0.50", "16.00 ± 0.00", "20.00 ± 0.20", "15.40 ± 0.10", "16.00 ± 0.00"]
     assert table_row(text, "$L_0$") == ["Sparsity", "$L_0$", *l0]
     values = ["0.570 ± 0.002", "0.465 ± 0.002", "0.620 ± 0.002", "0.893 ± 0.001", r"\textbf{0.912} ± 0.001"]
@@ -63,16 +68,16 @@ def test_table1_has_each_readout_in_its_column():
 
 
 def test_table1_of_one_seed_has_no_deviations():
-    text = tables.table1(synthetic(seeds=(42,)), PUBLISHED, TABLE_RATE, TABLE_K)
+    text = table1(synthetic(seeds=(42,)), PUBLISHED, TABLE_RATE, TABLE_K)
     assert table_row(text, "$L_0$")[-5:] == ["41.48", "16.00", "20.00", "15.40", "16.00"]
     assert r"\textpm" not in text and "One seed." in text
 
 
 def test_table_matched_compares_the_saes_within_each_rule():
-    text = tables.table_matched(METRICS, MATCHED_RATE, TABLE_K)
+    text = table_matched(METRICS, MATCHED_RATE, TABLE_K)
     lines = [line for line in text.splitlines() if line.endswith(r"\\")][1:]
     body = [[plain(cell.strip()) for cell in line.removesuffix(r"\\").split("&")] for line in lines]
-    assert [row[0] for row in body if row[0]] == list(tables.RULE_WORDS.values())
+    assert [row[0] for row in body if row[0]] == list(RULE_WORDS.values())
     assert [row[1] for row in body] == ["WTA", "BatchTopK", "TopK"] * 3
     assert [row[2] for row in body] == ["16.00 ± 0.00"] * 3 + ["16.10 ± 0.05"] * 6
     assert [row[3].split(" ± ")[0] for row in body] == [
@@ -81,21 +86,21 @@ def test_table_matched_compares_the_saes_within_each_rule():
         *("0.840", r"\textbf{0.871}", "0.860"),
     ]
     assert r"\label{tab:matched}" in text and "0.0078125" in text
-    without = tables.table_matched(METRICS[~METRICS["inference"].eq("matched_topk")], MATCHED_RATE, TABLE_K)
+    without = table_matched(METRICS[~METRICS["inference"].eq("matched_topk")], MATCHED_RATE, TABLE_K)
     assert without.count("---") == 12
 
 
 def test_a_metric_that_was_not_measured_is_an_em_dash():
     fewer = METRICS[~METRICS["metric"].str.startswith(("scr_", "ce_loss_without"))]
-    text = tables.table1(fewer, PUBLISHED, TABLE_RATE, TABLE_K)
+    text = table1(fewer, PUBLISHED, TABLE_RATE, TABLE_K)
     assert table_row(text, r"SCR ($n=20$)~$\uparrow$")[-5:] == ["---"] * 5
     assert "without an SAE: ---" in text
-    at_an_untrained_rate = tables.table1(METRICS, PUBLISHED, 0.3, TABLE_K)
+    at_an_untrained_rate = table1(METRICS, PUBLISHED, 0.3, TABLE_K)
     assert table_row(at_an_untrained_rate, "$L_0$")[-5:] == ["---", "---", "---", "15.40 ± 0.10", "16.00 ± 0.00"]
 
 
 def test_table_published_sets_printed_beside_rebuilt():
-    text = tables.table_published(METRICS, PUBLISHED, TABLE_RATE, TABLE_K)
+    text = table_published(METRICS, PUBLISHED, TABLE_RATE, TABLE_K)
     expected = ["4.46", "4.27", "4.41", "4.20", "3.38", "3.84", "3.42", "3.82"]
     assert table_row(text, "CE loss with SAE")[1:] == expected
     assert table_row(text, "Fraction alive, rate 0.05")[1:5] == ["0.9975", "0.9980", "0.9980", "0.9980"]
@@ -107,10 +112,10 @@ def test_table_published_sets_printed_beside_rebuilt():
 
 def all_tables() -> dict[str, str]:
     return {
-        "table1": tables.table1(METRICS, PUBLISHED, TABLE_RATE, TABLE_K),
-        "table_matched": tables.table_matched(METRICS, MATCHED_RATE, TABLE_K),
-        "table_published": tables.table_published(METRICS, PUBLISHED, TABLE_RATE, TABLE_K),
-        "table2": tables.table2(metrics_table.read_contributions(ROOT / "paper" / "contributions.yaml")),
+        "table1": table1(METRICS, PUBLISHED, TABLE_RATE, TABLE_K),
+        "table_matched": table_matched(METRICS, MATCHED_RATE, TABLE_K),
+        "table_published": table_published(METRICS, PUBLISHED, TABLE_RATE, TABLE_K),
+        "table2": table2(read_contributions(ROOT / "paper" / "contributions.yaml")),
     }
 
 
@@ -143,5 +148,5 @@ def test_every_table_is_inside_the_text_width(tmp_path):
 
 def test_table2_names_every_author_and_escapes():
     person = {"name": "A_B", "contributions": "50% & more"}
-    text = tables.table2({"caption": "Who #1", "contributors": [person]})
+    text = table2({"caption": "Who #1", "contributors": [person]})
     assert r"\textbf{A\_B} & 50\% \& more \\" in text and r"\caption{Who \#1}" in text

@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 PROGRAM = """
-import wta_sae.progress as progress
+import wta_sae.base.progress as progress
 progress.SECONDS_BETWEEN_LINES = progress.SECONDS_BETWEEN_TERMINAL_LINES = {seconds}
 progress.name_job("results/demo/sae/x")
 import time

@@ -5,9 +5,10 @@ import subprocess
 import pytest
 import torch
 
-from wta_sae.errors import UserError
-from wta_sae.files import write_json
-from wta_sae.provenance import git_state, joint_provenance, provenance
+from wta_sae.base.errors import UserError
+from wta_sae.machine.files import write_json
+from wta_sae.machine.provenance import git_state, provenance
+from wta_sae.sae.joint_provenance import joint_provenance
 
 
 def git(folder, *words):

@@ -6,9 +6,9 @@ import pytest
 from snakemake_interface_logger_plugins.common import LogEvent
 
 from wta_sae.__main__ import main
-from wta_sae.errors import PassingError, UserError
-from wta_sae.job_logs import OwnLogs
-from wta_sae.refusals import FOLDER_VARIABLE, refusal
+from wta_sae.base.errors import PassingError, UserError
+from wta_sae.base.job_logs import OwnLogs
+from wta_sae.base.refusals import FOLDER_VARIABLE, refusal
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ import pytest
 
 from synthetic_metrics import CONFIG, METRICS, PUBLISHED, ROOT
 from wta_sae.__main__ import main
-from wta_sae.errors import UserError
-from wta_sae.files import write_json
+from wta_sae.base.errors import UserError
+from wta_sae.machine.files import write_json
 from wta_sae.presentation import markdown
-from wta_sae.presentation.reproduction import reproduction_report
+from wta_sae.presentation.reproduction_report import reproduction_report
 
 REPORT = reproduction_report(CONFIG, METRICS, PUBLISHED)
 

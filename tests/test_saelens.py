@@ -10,11 +10,15 @@ from safetensors.torch import load_file, save_file
 import metrics_golden
 from test_command_line import train_sae
 from workflow import ROOT
-from wta_sae.activations import ActivationCache, cache_activations
-from wta_sae.errors import UserError
-from wta_sae.files import read_tensors
-from wta_sae.sae import CURVE_FILE, SAE, THRESHOLDS_FILE, load_sae, read_metadata, save_sae
-from wta_sae.variants import VARIANTS
+from wta_sae.activations.cache import ActivationCache
+from wta_sae.activations.caching import cache_activations
+from wta_sae.base.errors import UserError
+from wta_sae.machine.tensor_files import read_tensors
+from wta_sae.plan.sae_files import CURVE_FILE, THRESHOLDS_FILE
+from wta_sae.sae.directory import load_sae, save_sae
+from wta_sae.sae.sae import SAE
+from wta_sae.sae.saelens_config import read_metadata
+from wta_sae.variants.registry import VARIANTS
 
 pytestmark = pytest.mark.slow
 

@@ -2,9 +2,12 @@ import pytest
 import torch
 from torch import tensor
 
-from wta_sae import selection
-from wta_sae.selection import above_threshold, batch_top_k, top_k, winners_per_sequence, winners_take_all
-from wta_sae.variants import VARIANTS, winners_per_latent
+from wta_sae.sae.readouts import above_threshold, top_k, winners_per_sequence
+from wta_sae.variants.batch_topk.rule import select as batch_top_k
+from wta_sae.variants.loading import rule_of
+from wta_sae.variants.registry import VARIANTS
+from wta_sae.variants.winners import winners_per_latent
+from wta_sae.variants.wta.rule import select as winners_take_all
 
 PRE_BF = tensor([[3.0, 1.0, 0.0, 2.0], [0.5, 4.0, 0.0, 1.5]])
 
@@ -68,7 +71,7 @@ def test_winners_per_latent_at_the_papers_batch_size(rate, winners):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_keeps_values_and_never_selects_zeros(variant):
-    select = getattr(selection, VARIANTS[variant].selection)
+    select = rule_of(variant).select
     pre_BF = torch.randn(12, 8, generator=torch.Generator().manual_seed(0)).relu()
     pre_BF[4] = 0
     acts_BF = select(pre_BF, 3)
@@ -79,7 +82,7 @@ def test_every_variant_keeps_values_and_never_selects_zeros(variant):
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_permuting_the_latents_changes_nothing(variant):
-    select = getattr(selection, VARIANTS[variant].selection)
+    select = rule_of(variant).select
     generator = torch.Generator().manual_seed(0)
     pre_BF = torch.rand(12, 8, generator=generator)
     order_F = torch.randperm(8, generator=generator)

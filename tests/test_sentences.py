@@ -8,11 +8,13 @@ import yaml
 from snakemake.utils import update_config
 
 from synthetic_metrics import CONFIG, METRICS, PUBLISHED, ROOT, synthetic, wta_rows
-from wta_sae.presentation import divergences, numbers, reproduction, sentences
+from wta_sae.presentation import divergences, sentences
+from wta_sae.presentation import macros as numbers
+from wta_sae.presentation import reproduction_report as reproduction
+from wta_sae.presentation.comparison_table import table1
+from wta_sae.presentation.measured_run import run_of
 from wta_sae.presentation.metrics_table import why_undefined
-from wta_sae.presentation.run import run_of
 from wta_sae.presentation.settings import papers_model
-from wta_sae.presentation.tables import table1
 
 OWN = {
     "run": "mine",

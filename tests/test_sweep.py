@@ -2,8 +2,8 @@
 
 import pytest
 
-from wta_sae.errors import UserError
-from wta_sae.sweep import SAESpec, matched_saes, requested_saes, table1_saes, trained_together
+from wta_sae.base.errors import UserError
+from wta_sae.plan.saes import SAESpec, matched_saes, requested_saes, table1_saes, trained_together
 
 RATES = [1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 1e-2, 5e-2]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from wta_sae.errors import UserError
-from wta_sae.text.docstrings import docstring_passages, passages_of_source, source_files, versions
+from wta_sae.base.errors import UserError
+from wta_sae.text.docstrings import docstring_passages, package_files, passages_of_source, versions
 from wta_sae.text.documents import CODE, DOCSTRING, as_documents
 
 SOURCE = '''\
@@ -141,7 +141,7 @@ def test_networkx_gives_prose_and_code():
     assert min(map(len, docstrings + code)) >= 200
     assert any(text.startswith("Returns the PageRank of the nodes in the graph.") for text in docstrings)
     assert all(text.startswith(("def ", "async def ")) for text in code)
-    assert not any("tests" in file.path.parts for file in source_files("networkx"))
+    assert not any("tests" in file.path.parts for file in package_files("networkx"))
 
 
 def test_code_is_dedented():

@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from wta_sae.errors import UserError
+from wta_sae.base.errors import UserError
 from wta_sae.text.documents import (
     CODE,
     DOCSTRING,
@@ -15,8 +15,8 @@ from wta_sae.text.documents import (
     fraction_of,
     lopsided,
     read_description,
+    read_document_texts,
     read_documents,
-    read_texts,
     write_documents,
 )
 
@@ -100,7 +100,7 @@ def test_what_is_written_is_read_back(tmp_path):
     metadata = write_documents(path, iter(DOCUMENTS), {"source": "docstrings"})
     assert read_documents(path) == DOCUMENTS
     assert read_documents(path, "evaluation") == DOCUMENTS[1:]
-    assert read_texts(path, "evaluation") == ["zwei"]
+    assert read_document_texts(path, "evaluation") == ["zwei"]
     assert read_description(path) == metadata
     assert metadata["dataset"] == {"source": "docstrings"}
     assert metadata["documents"] == {"train docstring": 1, "evaluation docstring": 1, "evaluation code": 1}
@@ -143,7 +143,7 @@ def test_a_split_without_text_is_refused_and_nothing_is_left(tmp_path, documents
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("read", [read_documents, lambda path: read_texts(path, "train"), read_description])
+@pytest.mark.parametrize("read", [read_documents, lambda path: read_document_texts(path, "train"), read_description])
 def test_an_absent_or_damaged_file_is_named(tmp_path, read):
     path = tmp_path / "d.parquet"
     with pytest.raises(UserError, match="no such file"):

@@ -6,7 +6,7 @@ import random
 import pandas as pd
 import pytest
 
-from wta_sae.errors import UserError
+from wta_sae.base.errors import UserError
 from wta_sae.text.documents import CODE, DOCSTRING, PLAIN, Document
 from wta_sae.text.labelled import LabelledText, class_texts, docstring_rows, pieces, quadrant_texts
 

@@ -10,13 +10,13 @@ import pytest
 import yaml
 
 from wta_sae.__main__ import main
-from wta_sae.config import check_config
-from wta_sae.errors import UserError
-from wta_sae.files import read_json
-from wta_sae.labelled_sets import FILES, class_sets, concept_pairs, drawn_datasets, file_name, file_options, labelled_files
+from wta_sae.base.errors import UserError
+from wta_sae.machine.files import read_json
+from wta_sae.plan.commands import flags
+from wta_sae.plan.config import check_config
+from wta_sae.plan.labelled_sets import FILES, class_sets, concept_pairs, drawn_datasets, file_name, file_options, labelled_files
 from wta_sae.text.labelled_files import file_rows
 from wta_sae.text.labelled_rows import SPLIT, TEXT, read_rows
-from wta_sae.workflow import flags
 
 ROOT = Path(__file__).parents[1]
 ROWS = [

@@ -11,12 +11,12 @@ import yaml
 from labelled_datasets import TEST_SET_SIZE, TRAIN_SET_SIZE, write_datasets
 from workflow import ROOT
 from wta_sae.__main__ import main
-from wta_sae.errors import UserError
-from wta_sae.files import read_json
-from wta_sae.labelled_sets import HUB, class_sets, concept_pairs, drawn_datasets, fetch_options
+from wta_sae.base.errors import UserError
+from wta_sae.machine.files import read_json
 from wta_sae.metrics.scr import balanced_groups
+from wta_sae.plan.commands import flags
+from wta_sae.plan.labelled_sets import HUB, class_sets, concept_pairs, drawn_datasets, fetch_options
 from wta_sae.text.labelled_rows import SPLIT, TEXT, read_rows, write_rows
-from wta_sae.workflow import flags
 
 SEED = 42
 CHECKED = {"tokenizer": ROOT / "tests/data/golden/lm", "context_length": 32}  # with which every text has tokens

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from wta_sae.errors import UserError
+from wta_sae.base.errors import UserError
 from wta_sae.text.packing import PACKINGS, pack_concatenated, pack_first
 
 DOCUMENTS = [[11, 12], [], [21, 22, 23, 24, 25], [31, 32]]

@@ -14,10 +14,10 @@ import pyarrow as pa
 import pytest
 from datasets.packaged_modules.parquet.parquet import Parquet
 
-from wta_sae.errors import UserError
-from wta_sae.hub import WAITS
+from wta_sae.base.errors import UserError
+from wta_sae.machine.hub import WAITS
+from wta_sae.plan.own_files import COMPRESSIONS, matching_files
 from wta_sae.text.documents import as_documents
-from wta_sae.text.paths import COMPRESSIONS, matching_files
 from wta_sae.text.records import records
 from wta_sae.text.sources import HubDataset, at_commit, file_passages, hub_passages, hub_rows
 

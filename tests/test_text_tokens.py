@@ -6,11 +6,12 @@ import torch
 from safetensors.torch import save_file
 from tokenizers.processors import TemplateProcessing
 
-from wta_sae.errors import UserError
-from wta_sae.files import array_sha256, read_tensors
-from wta_sae.language_model import load_tokenizer
-from wta_sae.text.tokenizer import train_tokenizer
-from wta_sae.text.tokens import bos_id, encode, read_tokens, tokenize, vocabulary_sha256, write_tokens
+from wta_sae.base.errors import UserError
+from wta_sae.machine.tensor_files import array_sha256, read_tensors
+from wta_sae.text.token_files import read_tokens
+from wta_sae.text.tokenizer import bos_id, encode, load_tokenizer, vocabulary_sha256
+from wta_sae.text.tokenizer_training import train_tokenizer
+from wta_sae.text.tokenizing import tokenize, write_tokens
 
 WORDS = ["the", "array", "of", "shape", "is", "returned", "by", "this", "function", "where", "each", "axis", "sums"]
 TEXTS = [" ".join(np.random.default_rng(i).choice(WORDS, 40)) + f"\n\n    x{i} = {i}" for i in range(60)]

@@ -6,23 +6,19 @@ import pytest
 import torch
 from torch import tensor
 
-from wta_sae.dense_codes import DenseCodes, select_dense
-from wta_sae.errors import UserError
-from wta_sae.fast_selection import select_pairs
-from wta_sae.training import (
-    Run,
-    Trainer,
-    TrainingOptions,
-    auxiliary_loss,
-    geometric_median,
-    learning_rate_scale,
-    moving_average,
-    remove_parallel_component,
-    train,
-)
-from wta_sae.variants import VARIANTS
+from wta_sae.base.errors import UserError
+from wta_sae.codes.dense_codes import DenseCodes
+from wta_sae.codes.dense_selection import top_k_dense
+from wta_sae.codes.fast_selection import top_k_pairs
+from wta_sae.training.arithmetic import geometric_median, learning_rate_scale, moving_average, remove_parallel_component
+from wta_sae.training.auxiliary import auxiliary_loss
+from wta_sae.training.loop import TrainingRun, train
+from wta_sae.training.trainer import Trainer, TrainingOptions
+from wta_sae.variants.loading import rule_of
+from wta_sae.variants.registry import VARIANTS
 
 CPU = torch.device("cpu")
+TOP_K = {"pairs": top_k_pairs, "dense": top_k_dense}
 WIDTH, LATENTS, BATCH, STEPS = 12, 200, 64, 20
 OPTIONS = TrainingOptions(
     latents=LATENTS,
@@ -49,15 +45,16 @@ def batches(count=STEPS):
 
 
 def trainer(
-    variant, k=4, steps=STEPS, seed=0, gate="never", rescale_encoder_bias=True, device=CPU, select=select_pairs, **changes
+    variant, k=4, steps=STEPS, seed=0, gate="never", rescale_encoder_bias=True, device=CPU, arithmetic="pairs", **changes
 ):
     options = dataclasses.replace(OPTIONS, **changes)
     one = Trainer(variant, k, WIDTH, options, steps, seed, device, gate=gate, rescale_encoder_bias=rescale_encoder_bias)
-    one.select = select
+    one.select = getattr(rule_of(variant), f"select_{arithmetic}")
+    one.select_top_k = TOP_K[arithmetic]
     return one
 
 
-both_arithmetics = pytest.mark.parametrize("select", [select_pairs, select_dense])
+both_arithmetics = pytest.mark.parametrize("arithmetic", ["pairs", "dense"])
 
 
 class PlainTrainer:
@@ -142,8 +139,8 @@ def assert_same_weights(ours, plain, tolerance):
 )
 @pytest.mark.parametrize("variant, gate", [*((variant, "never") for variant in VARIANTS), ("wta", "early"), ("wta", "late")])
 @both_arithmetics
-def test_equals_the_plain_dense_step(select, variant, gate, precision, tolerance, rate):
-    ours = trainer(variant, gate=gate, learning_rate=rate, select=select)
+def test_equals_the_plain_dense_step(arithmetic, variant, gate, precision, tolerance, rate):
+    ours = trainer(variant, gate=gate, learning_rate=rate, arithmetic=arithmetic)
     ours.b_enc_F.fill_(-1.0)  # so that some tokens have no positive activation
     plain = PlainTrainer(ours, variant, 4, gate)
     silent_tokens = 0
@@ -157,10 +154,10 @@ def test_equals_the_plain_dense_step(select, variant, gate, precision, tolerance
 @pytest.mark.parametrize("precision, tolerance", [(torch.float64, 1e-9), (torch.float32, 1e-6)], indirect=["precision"])
 @pytest.mark.parametrize("variant", VARIANTS)
 @both_arithmetics
-def test_equals_the_plain_dense_step_where_activations_tie(select, variant, precision, tolerance):
+def test_equals_the_plain_dense_step_where_activations_tie(arithmetic, variant, precision, tolerance):
     """Weights and activations in halves, whose products are exact, so that ties are ties in any order of summation."""
     generator = torch.Generator().manual_seed(6)
-    ours = trainer(variant, select=select)
+    ours = trainer(variant, arithmetic=arithmetic)
     ours.W_enc_FD.copy_(torch.randint(-2, 3, (LATENTS, WIDTH), generator=generator) / 2)
     plain = PlainTrainer(ours, variant, 4)
     ours.steps = plain.steps = 1  # past the geometric median, and a learning rate above 0
@@ -212,7 +209,7 @@ def test_wta_gives_every_latent_its_winners():
 
 
 def test_training_lowers_the_loss_and_the_curve_says_so():
-    run = Run("one", trainer("topk", steps=60))
+    run = TrainingRun("one", trainer("topk", steps=60))
     train([run], batches(60), norm_factor=1.0, log_every=10)
     assert [row["step"] for row in run.curve] == [10, 20, 30, 40, 50, 60]
     assert run.curve[-1]["loss"] < 0.7 * run.curve[0]["loss"]
@@ -226,10 +223,10 @@ def same_state(one, other):
 
 def test_saes_trained_together_end_as_each_does_alone():
     stream = batches(30)
-    together = [Run(variant, trainer(variant, steps=30)) for variant in VARIANTS]
+    together = [TrainingRun(variant, trainer(variant, steps=30)) for variant in VARIANTS]
     train(together, stream, norm_factor=2.0, log_every=7)
     for run in together:
-        alone = Run(run.name, trainer(run.name, steps=30))
+        alone = TrainingRun(run.name, trainer(run.name, steps=30))
         train([alone], stream, norm_factor=2.0, log_every=7)
         assert same_state(run.trainer, alone.trainer)
         assert run.curve == alone.curve
@@ -237,7 +234,7 @@ def test_saes_trained_together_end_as_each_does_alone():
 
 def test_one_that_is_further_waits_for_the_others():
     stream = batches(30)
-    ahead, behind, undisturbed = (Run("one", trainer("wta", steps=30)) for _ in range(3))
+    ahead, behind, undisturbed = (TrainingRun("one", trainer("wta", steps=30)) for _ in range(3))
     train([undisturbed], stream, norm_factor=2.0, log_every=7)
     train([ahead], stream[:20], norm_factor=2.0, log_every=7)
     train([behind], stream[:5], norm_factor=2.0, log_every=7)
@@ -284,8 +281,8 @@ def test_the_gate_is_on_before_or_after_the_thresholds_start_and_lets_the_thresh
 
 
 @both_arithmetics
-def test_a_gate_above_all_activations_leaves_nothing_active_and_nothing_undefined(select):
-    one = trainer("wta", gate="late", threshold_start_step=0, select=select)
+def test_a_gate_above_all_activations_leaves_nothing_active_and_nothing_undefined(arithmetic):
+    one = trainer("wta", gate="late", threshold_start_step=0, arithmetic=arithmetic)
     one.step(batches(1)[0])
     one.threshold = tensor(1e9)
     statistics = one.step(batches(1)[0])
@@ -372,15 +369,15 @@ def test_remove_parallel_component():
 
 
 @both_arithmetics
-def test_auxiliary_loss_by_hand(select):
+def test_auxiliary_loss_by_hand(arithmetic):
     error_BD = tensor([[1.0, 0.0], [-1.0, 0.0]])
     dead_pre_BK = tensor([[0.5, 0.0], [0.0, 0.0]])
     W_dec_KD = tensor([[1.0, 0.0], [0.0, 1.0]])
     # Left over: (1 - 0.5)^2 and (-1)^2, mean 0.625; variance of the error: 1.
-    auxiliary = auxiliary_loss(error_BD, dead_pre_BK, W_dec_KD, select)
+    auxiliary = auxiliary_loss(error_BD, dead_pre_BK, W_dec_KD, TOP_K[arithmetic])
     assert auxiliary.loss == pytest.approx(0.625)
     assert auxiliary.codes.smallest_of_latents().tolist() == [0.5, torch.inf]
-    nothing = auxiliary_loss(torch.zeros(2, 2), torch.zeros(2, 2), W_dec_KD, select)
+    nothing = auxiliary_loss(torch.zeros(2, 2), torch.zeros(2, 2), W_dec_KD, TOP_K[arithmetic])
     assert nothing.loss == 0
     assert not nothing.output_gradient_BD.any()
 

@@ -1,14 +1,16 @@
 import pytest
 
-from wta_sae import selection
-from wta_sae.errors import UserError
-from wta_sae.variants import VARIANTS, l0_budget, variant_named, winners_per_latent
+from workflow import ROOT
+from wta_sae.base.errors import UserError
+from wta_sae.variants.loading import rule_of, spec_of
+from wta_sae.variants.registry import VARIANTS, variant_named
+from wta_sae.variants.winners import winners_per_latent
 
 
 def test_budgets():
-    assert l0_budget("batch_topk", 64, 8192, 8192) == 64
-    assert l0_budget("wta", 81, 8192, 8192) == 81
-    assert l0_budget("wta", 16, 2048, 4096) == 8
+    assert VARIANTS["batch_topk"].l0_budget(64, 8192, 8192) == 64
+    assert VARIANTS["wta"].l0_budget(81, 8192, 8192) == 81
+    assert VARIANTS["wta"].l0_budget(16, 2048, 4096) == 8
 
 
 def test_winners_are_rounded_down_and_at_least_one():
@@ -21,5 +23,14 @@ def test_an_unknown_variant_is_refused():
         variant_named("top")
 
 
-def test_every_variant_names_a_selection_rule():
-    assert all(callable(getattr(selection, variant.selection)) for variant in VARIANTS.values())
+def test_a_variant_that_has_no_folder_is_refused():
+    with pytest.raises(UserError, match="saes: unknown variant 'top'; use one of: batch_topk, topk, wta"):
+        spec_of("top")
+
+
+def test_the_registry_and_the_folders_are_the_same_variants():
+    folders = {file.parent.name for file in ROOT.glob("src/wta_sae/variants/*/spec.py")}
+    assert folders == set(VARIANTS)
+    for name, variant in VARIANTS.items():
+        assert spec_of(name) is variant
+        assert all(callable(getattr(rule_of(name), form)) for form in ("select", "select_pairs", "select_dense"))

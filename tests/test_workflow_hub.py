@@ -6,7 +6,8 @@ import yaml
 from labelled_datasets import TEST_SET_SIZE, TRAIN_SET_SIZE, write, write_datasets
 from test_text_labelled_hub import config
 from workflow import new_checkout, planned_jobs, snakemake
-from wta_sae.files import read_json, read_tensor_metadata
+from wta_sae.machine.files import read_json
+from wta_sae.machine.tensor_files import read_tensor_metadata
 from wta_sae.text.docstrings import docstring_passages
 
 pytestmark = pytest.mark.slow

@@ -164,7 +164,7 @@ def test_an_edit_during_a_job_is_noticed_when_it_has_ended(checkout):
             break
         time.sleep(0.1)
     assert process.poll() is None
-    with (checkout / "src/wta_sae/selection.py").open("a") as file:
+    with (checkout / "src/wta_sae/variants/topk/rule.py").open("a") as file:
         file.write("# edited\n")
     assert process.wait() == 0
     assert planned_jobs(snakemake(checkout, "--dry-run", target, *command)) == {"train_sae": 1}

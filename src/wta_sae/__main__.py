@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from wta_sae.errors import PassingError, UserError
-from wta_sae.ownership import owning
-from wta_sae.progress import name_job
-from wta_sae.refusals import note_refusal, refusal
+from wta_sae.base.errors import PassingError, UserError
+from wta_sae.base.ownership import owning
+from wta_sae.base.progress import name_job
+from wta_sae.base.refusals import note_refusal, refusal
 
 STAGES = {
     "collect-text": "documents from docstrings, files or the hub, split into train and evaluation",

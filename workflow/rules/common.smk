@@ -6,12 +6,15 @@ import shlex
 import shutil
 import uuid
 
-from wta_sae.config import check_config, check_folder_writable
-from wta_sae.errors import UserError
-from wta_sae.feasibility import check_feasible
-from wta_sae.gpus import visible_gpus
-from wta_sae.job_logs import OwnLogs, shorten_jobs
-from wta_sae.labelled_sets import (
+from wta_sae.base.errors import UserError
+from wta_sae.base.gpus import visible_gpus
+from wta_sae.base.job_logs import OwnLogs, shorten_jobs
+from wta_sae.base.refusals import FOLDER_VARIABLE, refusal
+from wta_sae.plan.commands import flags
+from wta_sae.plan.config import check_config, check_folder_writable
+from wta_sae.plan.dependencies import code_sha256, state_of
+from wta_sae.plan.feasibility import check_feasible
+from wta_sae.plan.labelled_sets import (
     DOCSTRINGS,
     FILES,
     HUB,
@@ -22,11 +25,10 @@ from wta_sae.labelled_sets import (
     file_options,
     labelled_files,
 )
-from wta_sae.refusals import FOLDER_VARIABLE, refusal
-from wta_sae.text.paths import matching_files
-from wta_sae.sweep import FOREIGN_FILES, foreign_saes, matched_saes, requested_saes, table1_saes, trained_together
-from wta_sae.variants import VARIANTS
-from wta_sae.workflow import code_sha256, flags, state_of
+from wta_sae.plan.own_files import matching_files
+from wta_sae.plan.saes import FOREIGN_FILES, foreign_saes, matched_saes, requested_saes, table1_saes, trained_together
+from wta_sae.variants.loading import modules_of
+from wta_sae.variants.registry import VARIANTS
 
 # Under --sdm conda a rule's environment holds the libraries; the package itself is always this checkout's.
 # Threads that wait spin but briefly: spinning long, they make a step five times slower where anything else is running.
@@ -204,6 +206,11 @@ def training_flags(specs):
             own |= {"rates": spec.rates, "gate": spec.gate, "rescale_encoder_bias": spec.rescale_encoder_bias}
         saes.append(flags(own | ({"ablation": spec.ablation} if spec.ablation else {})))
     return f"--seed {specs[0].seed} " + " --and ".join(saes)
+
+
+def rules_of(specs):
+    """The modules of their variants, which are all of the variants' code that their training follows."""
+    return sorted({module for spec in specs for module in modules_of(spec.variant)})
 
 
 def inference_rules(wildcards):

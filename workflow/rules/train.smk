@@ -29,7 +29,7 @@ for name, saes in {"train_sae": ["{sae}"], **GROUPS}.items():
             activations=subpath(input.manifest, parent=True),
             options=flags({key: value for key, value in config["training"].items() if key != "saes_together"}),
             saes=lambda wildcards, saes=saes: training_flags(trained_by(saes, wildcards)),
-            code=code_sha256("train-sae"),
+            code=lambda wildcards, saes=saes: code_sha256("train-sae", *rules_of(trained_by(saes, wildcards))),
         shell:
             "python -m wta_sae train-sae --activations {params.activations} --out {output} {params.options}"
             " --threads {threads} --checkpoint-seconds {resources.checkpoint_seconds} {params.saes} > {log} 2>&1"

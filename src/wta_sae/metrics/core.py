@@ -12,13 +12,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from wta_sae.errors import UserError
-from wta_sae.language_model import LanguageModel
+from wta_sae.base.errors import UserError
+from wta_sae.base.progress import progress
+from wta_sae.language_model.model import LanguageModel, check_tokens
 from wta_sae.metrics.evaluation import Evaluation
-from wta_sae.metrics.inputs import check_saes, check_tokens
 from wta_sae.metrics.slices import slices
-from wta_sae.progress import progress
-from wta_sae.sae import SAE, encode_with_each
+from wta_sae.sae.compatibility import check_saes
+from wta_sae.sae.sae import SAE, encode_with_each
 
 SMALLEST_NORM = 1e-4  # SAEBench: shorter inputs count as length 1 in l2_ratio
 

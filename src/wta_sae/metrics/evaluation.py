@@ -9,7 +9,7 @@ from dataclasses import InitVar, dataclass, field
 
 from torch import Tensor
 
-from wta_sae.errors import UserError
+from wta_sae.base.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from wta_sae.metrics.evaluation import Evaluation
-from wta_sae.sae import SAE
+from wta_sae.sae.sae import SAE
 
 LATENTS_AT_ONCE = 512
 

@@ -13,14 +13,14 @@ from operator import itemgetter
 import torch
 from torch import Tensor
 
-from wta_sae.errors import UserError
-from wta_sae.language_model import LanguageModel
-from wta_sae.metrics.inputs import check_saes
+from wta_sae.base.errors import UserError
+from wta_sae.base.progress import progress_bar
+from wta_sae.language_model.model import LanguageModel
 from wta_sae.metrics.slices import rows_at_once
-from wta_sae.progress import progress_bar
-from wta_sae.sae import SAE, encode_with_each
-from wta_sae.text.tokens import encode
-from wta_sae.variants import winners_per_latent
+from wta_sae.sae.compatibility import check_saes
+from wta_sae.sae.sae import SAE, encode_with_each
+from wta_sae.text.tokenizer import encode
+from wta_sae.variants.winners import winners_per_latent
 
 CONTEXT = 128  # tokens of a text, BOS included
 BATCH_TEXTS = 125  # SAEBench's sae_batch_size, on which the inference rule `released` depends

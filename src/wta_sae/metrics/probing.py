@@ -14,11 +14,11 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
+from wta_sae.base.progress import progress
 from wta_sae.metrics.evaluation import Evaluation
 from wta_sae.metrics.pooling import Pooled
 from wta_sae.metrics.probes import FULL_PROBE, train_probe
 from wta_sae.metrics.tasks import one_vs_rest
-from wta_sae.progress import progress
 
 K_VALUES = (1, 2, 5)
 VALIDATION_SHARE = 0.2  # of the training task, for the variant that does not select on the test set

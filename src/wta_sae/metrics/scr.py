@@ -12,15 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from wta_sae.errors import UserError
-from wta_sae.language_model import LanguageModel
+from wta_sae.base.errors import UserError
+from wta_sae.base.progress import progress
+from wta_sae.language_model.model import LanguageModel
 from wta_sae.metrics.ablation import ABLATIONS, N_VALUES, ablated_logits, code_difference, latent_effects, top_latents
 from wta_sae.metrics.evaluation import Evaluation
 from wta_sae.metrics.pooling import BATCH_TEXTS, CONTEXT, Pooled, pool_texts
 from wta_sae.metrics.probes import PERTURBATION_PROBE, Probe, train_probe
 from wta_sae.metrics.tasks import one_vs_one
-from wta_sae.progress import progress
-from wta_sae.sae import SAE
+from wta_sae.sae.sae import SAE
 
 QUADRANTS = ("pos_pos", "pos_neg", "neg_pos", "neg_neg")  # first word: the attribute's value, second: the concept's
 # A set of texts -> the groups that are its positives and negatives. SAEBench calls them after one of its pairs:

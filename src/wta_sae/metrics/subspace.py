@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 from torch.linalg import cholesky_ex, eigh, solve_triangular
 
-from wta_sae.language_model import LanguageModel
+from wta_sae.base.progress import progress
+from wta_sae.language_model.model import LanguageModel, check_tokens
 from wta_sae.metrics.evaluation import Evaluation
-from wta_sae.metrics.inputs import check_saes, check_tokens
 from wta_sae.metrics.slices import rows_at_once
-from wta_sae.progress import progress
-from wta_sae.sae import SAE, encode_with_each
+from wta_sae.sae.compatibility import check_saes
+from wta_sae.sae.sae import SAE, encode_with_each
 
 DEPENDENT = 1e-10  # of the largest eigenvalue (or squared pivot): a direction below it adds nothing to the span
 

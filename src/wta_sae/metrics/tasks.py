@@ -9,10 +9,10 @@ import math
 import torch
 from torch import Tensor
 
-from wta_sae.errors import UserError
-from wta_sae.language_model import LanguageModel
+from wta_sae.base.errors import UserError
+from wta_sae.language_model.model import LanguageModel
 from wta_sae.metrics.pooling import BATCH_TEXTS, CONTEXT, Pooled, pool_texts
-from wta_sae.sae import SAE
+from wta_sae.sae.sae import SAE
 
 
 def pool_classes(

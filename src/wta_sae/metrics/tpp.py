@@ -13,13 +13,13 @@ from statistics import fmean
 import torch
 from torch import Tensor
 
+from wta_sae.base.progress import progress
 from wta_sae.metrics.ablation import ABLATIONS, N_VALUES, ablated_logits, code_difference, latent_effects, top_latents
 from wta_sae.metrics.evaluation import Evaluation
 from wta_sae.metrics.pooling import Pooled
 from wta_sae.metrics.probes import PERTURBATION_PROBE, Probe, train_probe
 from wta_sae.metrics.tasks import one_vs_rest
-from wta_sae.progress import progress
-from wta_sae.sae import SAE
+from wta_sae.sae.sae import SAE
 
 
 @torch.no_grad()

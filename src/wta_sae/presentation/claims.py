@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from wta_sae.errors import UserError
+from wta_sae.base.errors import UserError
 from wta_sae.presentation import markdown
 from wta_sae.presentation.estimates import Estimate, Sweep, beyond_noise, estimate, joint_noise, sweep
 from wta_sae.presentation.settings import Scale

@@ -1,14 +1,7 @@
 """The paper's conclusions and what became of them, as a LaTeX and as a Markdown table."""
 
-from pathlib import Path
-from typing import Any
-
-import pandas as pd
-
-from wta_sae.files import write_text
 from wta_sae.presentation import latex, markdown
-from wta_sae.presentation.claims import Claim, paper_claims
-from wta_sae.presentation.settings import scale_of
+from wta_sae.presentation.claims import Claim
 
 CAPTION = (
     "The paper's conclusions, decided on this run. WTA is read out by the rule that is named, the baselines by their own; at "
@@ -47,8 +40,3 @@ def markdown_claims(claims: list[Claim]) -> str:
 
 def _place(claim: Claim) -> str:
     return claim.section if claim.section.isalpha() else f"section {claim.section}"
-
-
-def write_table_claims(path: Path, config: dict[str, Any], metrics: pd.DataFrame, published: dict[str, Any]) -> None:
-    """`table_claims` of a run into a file."""
-    write_text(path, table_claims(paper_claims(scale_of(config), metrics, published)))

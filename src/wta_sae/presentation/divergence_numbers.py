@@ -8,9 +8,9 @@ from wta_sae.presentation.estimates import Estimate, estimate, sweep
 from wta_sae.presentation.gap import gap
 from wta_sae.presentation.latex import count, number, shortest
 from wta_sae.presentation.markdown import to_latex
+from wta_sae.presentation.measured_run import MeasuredRun
 from wta_sae.presentation.metrics_table import READOUTS, WTA_READOUTS, weights_value, winners_by_rate
-from wta_sae.presentation.run import Run
-from wta_sae.variants import winners_per_latent
+from wta_sae.variants.winners import winners_per_latent
 
 SCORES = (("explained_variance", "EvCentred"), ("ce_loss_score", "CeScore"))
 MATCHED_OWN = {
@@ -21,12 +21,12 @@ MATCHED_OWN = {
 VERDICTS = {STANDS: "Stand", FAILS: "Fail", NOISE: "Noise", UNKNOWN: "Unknown"}
 
 
-def divergence_macros(run: Run) -> dict[str, str]:
+def divergence_macros(run: MeasuredRun) -> dict[str, str]:
     """What section "Divergences, measured", the comparison at equal L0 and the conclusions need."""
     return readout_macros(run) | gap_macros(run) | claim_macros(run)
 
 
-def readout_macros(run: Run) -> dict[str, str]:
+def readout_macros(run: MeasuredRun) -> dict[str, str]:
     """The released L0 along the sweep, the least fraction alive, the threshold against the latents' own, the third variance."""
     released = sweep(run.metrics, "released", "l0").means
     described = run.at_rate(WTA_READOUTS[0], "l0", run.scale.table_rate).mean
@@ -51,7 +51,7 @@ def readout_macros(run: Run) -> dict[str, str]:
     return macros
 
 
-def gap_macros(run: Run) -> dict[str, str]:
+def gap_macros(run: MeasuredRun) -> dict[str, str]:
     """WTA and the baselines at equal L0, each by its own kind of cut, and what the released readout adds to the gap."""
     macros = {}
     for metric, part in SCORES:
@@ -64,7 +64,7 @@ def gap_macros(run: Run) -> dict[str, str]:
     return macros
 
 
-def claim_macros(run: Run) -> dict[str, str]:
+def claim_macros(run: MeasuredRun) -> dict[str, str]:
     """How many of the paper's conclusions have each verdict, by reading."""
     claims = paper_claims(run.scale, run.metrics, run.published)
     macros = {"ClaimCount": count(len(claims))}
@@ -75,6 +75,6 @@ def claim_macros(run: Run) -> dict[str, str]:
     return macros
 
 
-def _matched(run: Run, variant: str, rule: str, metric: str) -> Estimate:
+def _matched(run: MeasuredRun, variant: str, rule: str, metric: str) -> Estimate:
     budget = {"sparsity_rate": run.scale.matched_rate} if variant == "wta" else {"k": run.scale.k}
     return estimate(run.metrics, variant=variant, inference=rule, metric=metric, **budget)

@@ -7,6 +7,7 @@ from wta_sae.presentation import sentences
 from wta_sae.presentation.estimates import Estimate, Sweep, estimate, sweep
 from wta_sae.presentation.gap import gap
 from wta_sae.presentation.markdown import MISSING, number, rate, rates, table
+from wta_sae.presentation.measured_run import MeasuredRun
 from wta_sae.presentation.metrics_table import (
     BASELINE_READOUTS,
     MATCHED_RULES,
@@ -16,9 +17,9 @@ from wta_sae.presentation.metrics_table import (
     weights_value,
     winners_by_rate,
 )
-from wta_sae.presentation.run import Run
 from wta_sae.presentation.settings import setting
-from wta_sae.variants import l0_budget, winners_per_latent
+from wta_sae.variants.winners import winners_per_latent
+from wta_sae.variants.wta.spec import SPEC as WTA
 
 WTA_HEADINGS = [readout.heading for readout in WTA_READOUTS]
 MATCHED_HEADINGS = {
@@ -31,7 +32,7 @@ SCORES = (("explained_variance", "explained variance"), ("ce_loss_score", "CE lo
 CORE = (("l0", "L0", 1), ("explained_variance", "EV", 3), ("ce_loss_score", "CE score", 3))
 
 
-def readout(run: Run) -> str:
+def readout(run: MeasuredRun) -> str:
     groups, s = run.records(), run.scale
     activity = s.latents / s.context_length
     activity_words = sentences.released_activity(run)
@@ -80,7 +81,7 @@ nearest to F/L = {number(activity, 1)} is the one of rate {rates(nearest)}. Expl
 where a higher rate is also a larger budget."""
 
 
-def alive(run: Run) -> str:
+def alive(run: MeasuredRun) -> str:
     rows = [[rates(group), *_cells(run, WTA_READOUTS, "frac_alive", group[0], 4)] for group in run.records()]
     batch_topk, topk = _cells(run, BASELINE_READOUTS, "frac_alive", run.scale.table_rate, 4)
     return f"""Fraction alive
@@ -95,7 +96,7 @@ def alive(run: Run) -> str:
 The baselines at k = {run.scale.k}, each read out by its own rule: BatchTopK {batch_topk}, TopK {topk}."""
 
 
-def collapse(run: Run) -> str:
+def collapse(run: MeasuredRun) -> str:
     setup, winners = run.published["setup"], winners_by_rate(run.metrics)
     paper = setup["batch_tokens"]
     there = {nominal: winners_per_latent(nominal, paper) for nominal in winners}
@@ -113,7 +114,7 @@ def collapse(run: Run) -> str:
 {table(["rate", "winners here", "winners in the paper"], rows)}"""
 
 
-def threshold(run: Run) -> str:
+def threshold(run: MeasuredRun) -> str:
     rows = []
     for group in run.groups():
         l0, budget = run.at_rate(WTA_READOUTS[0], "l0", group[0]), run.budget(group[0])
@@ -134,7 +135,7 @@ def threshold(run: Run) -> str:
 BatchTopK is read out by its θ, TopK by its k largest."""
 
 
-def ablations(run: Run) -> str:
+def ablations(run: MeasuredRun) -> str:
     names, table_rate = sentences.ablations(run), run.scale.table_rate
     columns = [(metric, digits, readout) for metric, _, digits in CORE for readout in WTA_READOUTS]
     rows = [
@@ -195,7 +196,7 @@ What that does to explained variance:
 {chr(10).join(changes)}"""
 
 
-def variances(run: Run) -> str:
+def variances(run: MeasuredRun) -> str:
     metrics = ("explained_variance", "explained_variance_saebench", "explained_variance_legacy")
     rows = [
         [
@@ -215,7 +216,7 @@ def variances(run: Run) -> str:
 {table(["SAE of Table 1", "centred", "SAEBench", "legacy"], rows)}"""
 
 
-def matched_rate(run: Run) -> str:
+def matched_rate(run: MeasuredRun) -> str:
     setup = run.published["setup"]
     rows = []
     for nominal in (run.scale.table_rate, run.scale.matched_rate):
@@ -225,7 +226,7 @@ def matched_rate(run: Run) -> str:
         rows.append([rate(nominal), number(run.winners(nominal), 0), number(run.budget(nominal), 1), *cells])
     heads = [f"{short} {readout.heading}" for readout in WTA_READOUTS[1:] for _, short, _ in CORE]
     theirs = winners_per_latent(setup["table_rate"], setup["batch_tokens"])
-    budget = l0_budget("wta", theirs, setup["latents"], setup["batch_tokens"])
+    budget = WTA.l0_budget(theirs, setup["latents"], setup["batch_tokens"])
     return f"""Rate {rate(setup["table_rate"])} is not the matched rate
 
 - *Text* (section 5.3): at rate {rate(setup["table_rate"])} WTA's sparsity matches the baselines' k = {setup["k"]}.
@@ -236,7 +237,7 @@ def matched_rate(run: Run) -> str:
 {table(["rate", "winners", "budget", *heads], rows)}"""
 
 
-def equal_l0(run: Run) -> str:
+def equal_l0(run: MeasuredRun) -> str:
     rows = []
     for variant, name in VARIANT_NAMES.items():
         budget = {"sparsity_rate": run.scale.matched_rate} if variant == "wta" else {"k": run.scale.k}
@@ -267,7 +268,7 @@ of the gap that the readout makes, and that the better one closes:
 {table(["", "gap as released", "gap at equal L0, a cut a latent", "made by the readout"], gaps)}"""
 
 
-def _cells(run: Run, readouts: tuple[Readout, ...], metric: str, nominal: float, digits: int) -> list[str]:
+def _cells(run: MeasuredRun, readouts: tuple[Readout, ...], metric: str, nominal: float, digits: int) -> list[str]:
     return [run.at_rate(readout, metric, nominal).text(digits) for readout in readouts]
 
 
@@ -280,14 +281,14 @@ def _sparsity(l0: Estimate, budget: float) -> list[str]:
     return [number(budget, 1), l0.text(1), number(None if l0.mean is None else l0.mean / budget, 2)]
 
 
-def _ratio(run: Run, readout: Readout, nominal: float) -> float | None:
+def _ratio(run: MeasuredRun, readout: Readout, nominal: float) -> float | None:
     return weights_value(run.metrics, readout, "threshold_ratio_median", nominal, run.scale.k)
 
 
-def _printed(run: Run, metric: str) -> float:
+def _printed(run: MeasuredRun, metric: str) -> float:
     return next(row["published"]["wta"] for row in run.published["rows"] if row["metric"] == metric)
 
 
-def _change(run: Run, readout: Readout, name: str) -> str:
+def _change(run: MeasuredRun, readout: Readout, name: str) -> str:
     value, word = sentences.change(run, readout, name)
     return f"{readout.heading} {value} (**{word}**)"

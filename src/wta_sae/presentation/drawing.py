@@ -9,7 +9,7 @@ from matplotlib.axis import Axis
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
-from wta_sae.files import replacing
+from wta_sae.machine.files import replacing
 from wta_sae.presentation.style import PUBLISHED, Look, paper_style
 
 LINEAR_DOWN_TO = -1.0

@@ -14,9 +14,9 @@ import pandas as pd
 from wta_sae.presentation import markdown
 from wta_sae.presentation.metrics_table import (
     Readout,
+    rates_sharing_an_sae,
     readout_spread,
     readout_value,
-    runs_of_shared_saes,
     spread,
     value,
     winners_by_rate,
@@ -67,7 +67,7 @@ def sweep(metrics: pd.DataFrame, inference: str | None, metric: str) -> Sweep:
     def at(nominal: float) -> Estimate:
         return estimate(metrics, variant="wta", inference=inference, metric=metric, sparsity_rate=nominal)
 
-    groups = runs_of_shared_saes(winners_by_rate(metrics))
+    groups = rates_sharing_an_sae(winners_by_rate(metrics))
     points = [(tuple(same), point) for group in groups for point, same in groupby(group, key=at)]
     found = [(group, point) for group, point in points if point.mean is not None]
     spreads = [point.spread for _, point in found if point.spread is not None]

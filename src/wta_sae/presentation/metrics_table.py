@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from wta_sae.collection import COLUMNS, FOREIGN
-from wta_sae.errors import UserError
-from wta_sae.files import anew
+from wta_sae.base.errors import UserError
+from wta_sae.machine.files import anew
+from wta_sae.metrics.columns import COLUMNS, FOREIGN
 
 
 @dataclass(frozen=True)
@@ -68,35 +67,6 @@ def read_metrics(path: Path) -> pd.DataFrame:
     except ValueError as error:
         raise UserError(f"{path}: not a number ({error}); {anew(path)}") from error
     return metrics.assign(**numbers)
-
-
-def read_published(path: Path) -> dict[str, Any]:
-    """The paper's numbers (`paper/published.yaml`). Raises UserError where the file is absent, not YAML, or lacks a section."""
-    published = _read_yaml(path)
-    for section in ("setup", "rows", "figure1", "figure2", "claims"):
-        if section not in published:
-            raise UserError(f"{path}: lacks the section {section!r}")
-    return published
-
-
-def read_contributions(path: Path) -> dict[str, Any]:
-    """The paper's Table 2 (`paper/contributions.yaml`). Raises UserError where the file is absent, not YAML, or has no list."""
-    contributions = _read_yaml(path)
-    if not contributions.get("contributors"):
-        raise UserError(f"{path}: lacks the list 'contributors'")
-    return contributions
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise UserError(f"{path}: no such file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not valid YAML ({str(error).splitlines()[0]})") from error
-    if not isinstance(content, dict):
-        raise UserError(f"{path}: a mapping is expected at the top level")
-    return content
 
 
 def by_seed(
@@ -205,7 +175,7 @@ def winners_by_rate(metrics: pd.DataFrame) -> dict[float, int]:
     return {float(rate): int(winners) for rate, winners in pairs.itertuples(index=False)}
 
 
-def runs_of_shared_saes(winners: dict[float, int]) -> Iterator[list[float]]:
+def rates_sharing_an_sae(winners: dict[float, int]) -> Iterator[list[float]]:
     """The rates in rising order, those that share one SAE together."""
     group: list[float] = []
     for rate in sorted(winners):

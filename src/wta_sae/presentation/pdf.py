@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from wta_sae.errors import UserError
-from wta_sae.files import replacing
+from wta_sae.base.errors import UserError
+from wta_sae.machine.files import replacing
 
 DEBIAN_PACKAGES = "latexmk texlive-latex-recommended texlive-fonts-recommended lmodern"
 INPUT_SUFFIXES = (".tex", ".bib", ".bst", ".cls", ".sty", ".pdf", ".png")

@@ -3,15 +3,15 @@
 Plain text as `markdown` makes it: names in backticks. `markdown.to_latex` turns it into LaTeX.
 """
 
-from wta_sae.labelled_sets import DOCSTRINGS, FILES, HUB, concept_pairs, drawn_datasets
+from wta_sae.plan.labelled_sets import DOCSTRINGS, FILES, HUB, concept_pairs, drawn_datasets
+from wta_sae.plan.saes import ALL_ABLATIONS
 from wta_sae.presentation.estimates import Estimate, change_word
 from wta_sae.presentation.gap import gap
 from wta_sae.presentation.markdown import number, rate
+from wta_sae.presentation.measured_run import MeasuredRun
 from wta_sae.presentation.metrics_table import SCR, WTA_READOUTS, WTA_RELEASED, Readout, why_undefined, wta_rates
-from wta_sae.presentation.run import Run
 from wta_sae.presentation.settings import papers_model, setting
-from wta_sae.sweep import ALL_ABLATIONS
-from wta_sae.variants import winners_per_latent
+from wta_sae.variants.winners import winners_per_latent
 
 WHAT_THE_CODE_DOES = {
     "gate": "The text lets θ gate the activations in the initial phase of training, the released code only after it",
@@ -31,17 +31,17 @@ def listed(items: list[str]) -> str:
 # The run beside the paper's
 
 
-def training_tokens(run: Run) -> int:
+def training_tokens(run: MeasuredRun) -> int:
     return int(setting(run.config, "activations.tokens")) * int(setting(run.config, "training.epochs"))
 
 
-def foreign(run: Run) -> str:
+def foreign(run: MeasuredRun) -> str:
     """Which marks of Figure 3 are SAEs from elsewhere; empty where there are none."""
     names = list(setting(run.config, "foreign_saes"))
     return f" Trained elsewhere, read out by their own rule: {listed(_code(names))}." if names else ""
 
 
-def papers_scale(run: Run) -> bool:
+def papers_scale(run: MeasuredRun) -> bool:
     """Whether the SAEs are the paper's in size, on as much of its model's activations."""
     setup, own = run.published["setup"], run.scale
     same_sizes = (own.latents, own.batch_tokens, own.context_length, own.k) == tuple(
@@ -50,7 +50,7 @@ def papers_scale(run: Run) -> bool:
     return papers_model(run.config, run.published) and same_sizes and training_tokens(run) == setup["tokens"]
 
 
-def comparison(run: Run) -> str:
+def comparison(run: MeasuredRun) -> str:
     """In what published and rebuilt numbers are to be compared."""
     if papers_scale(run):
         return (
@@ -63,11 +63,11 @@ def comparison(run: Run) -> str:
     )
 
 
-def papers_datasets(run: Run) -> bool:
+def papers_datasets(run: MeasuredRun) -> bool:
     return set(_dataset_names(run)) == set(run.published["setup"]["labelled_datasets"])
 
 
-def labelled_texts(run: Run) -> str:
+def labelled_texts(run: MeasuredRun) -> str:
     """What sparse probing, SCR and TPP run on, as the object of a sentence."""
     theirs = run.published["setup"]["labelled_datasets"]
     names = _dataset_names(run)
@@ -84,7 +84,7 @@ def labelled_texts(run: Run) -> str:
     return f"labelled sets of {listed(_code(names))}, and not on SAEBench's datasets alone"
 
 
-def open_questions(run: Run) -> list[str]:
+def open_questions(run: MeasuredRun) -> list[str]:
     """What the paper's numbers depend on and this run cannot tell; none where the run has the paper's scale and data."""
     setup, tokens = run.published["setup"], training_tokens(run)
     steps = tokens // run.scale.batch_tokens
@@ -109,7 +109,7 @@ def open_questions(run: Run) -> list[str]:
     return [question for question, is_open in asked.items() if is_open]
 
 
-def _dataset_names(run: Run) -> list[str]:
+def _dataset_names(run: MeasuredRun) -> list[str]:
     names = [run.config["labelled_texts"]["hub"]["datasets"][name]["name"] for name in drawn_datasets(run.config, HUB)]
     return list(dict.fromkeys(names))
 
@@ -121,12 +121,12 @@ def _code(names: list[str]) -> list[str]:
 # Seeds
 
 
-def with_seeds(run: Run) -> str:
+def with_seeds(run: MeasuredRun) -> str:
     count = len(run.scale.seeds)
     return "with one seed" if count == 1 else f"with {count} seeds"
 
 
-def seeds(run: Run) -> str:
+def seeds(run: MeasuredRun) -> str:
     """Which SAEs are trained with which seeds, and what counts as a difference."""
     first, *further = map(str, run.scale.seeds)
     if not further:
@@ -142,7 +142,7 @@ def seeds(run: Run) -> str:
     )
 
 
-def spread_of_labelled(run: Run) -> str:
+def spread_of_labelled(run: MeasuredRun) -> str:
     """How far the scores on labelled texts can be trusted, and why one is not there."""
     one_seed = len(run.scale.seeds) == 1
     trust = "With one seed their noise is not known." if one_seed else "The tables have their spreads over training seeds."
@@ -155,7 +155,7 @@ def spread_of_labelled(run: Run) -> str:
 # Rates and the released readout
 
 
-def shared_rates(run: Run) -> str:
+def shared_rates(run: MeasuredRun) -> str:
     """Which nominal rates are one experiment."""
     sentences = [
         f"The {len(group)} rates {listed([rate(value) for value in group])} have {_winners(run.winners(group[0]))} each and "
@@ -169,7 +169,7 @@ def shared_rates(run: Run) -> str:
     return f"In this run: {' '.join(sentences)} The {nominal} nominal rates are {trained} SAEs."
 
 
-def released_activity(run: Run) -> str:
+def released_activity(run: MeasuredRun) -> str:
     """What the released rule reads every rate out at, whatever it was trained for."""
     winners = sorted({winners_per_latent(value, run.scale.batch_contexts) for value in wta_rates(run.metrics)})
     activity = run.scale.latents / run.scale.context_length
@@ -182,7 +182,7 @@ def released_activity(run: Run) -> str:
     )
 
 
-def released_against_formula(run: Run) -> str:
+def released_against_formula(run: MeasuredRun) -> str:
     """The measured activity as a share of the formula's, over the rates."""
     activity = run.scale.latents / run.scale.context_length
     shares = []
@@ -207,24 +207,24 @@ def _winners(count: int) -> str:
 # Ablations
 
 
-def ablations(run: Run) -> list[str]:
+def ablations(run: MeasuredRun) -> list[str]:
     """Those that this run measures, the one of all of them together where there are several."""
     names = list(run.config["ablations"])
     return names + ([ALL_ABLATIONS] if len(names) > 1 else [])
 
 
-def ablation_title(run: Run, name: str) -> str:
+def ablation_title(run: MeasuredRun, name: str) -> str:
     return f"{listed(_code(run.config['ablations']))} together" if name == ALL_ABLATIONS else f"`{name}`"
 
 
-def change(run: Run, readout: Readout, name: str) -> tuple[str, str]:
+def change(run: MeasuredRun, readout: Readout, name: str) -> tuple[str, str]:
     """What an ablation does to centred explained variance, and whether it counts."""
     before, after = (run.ablated(readout, "explained_variance", ablation) for ablation in (None, name))
     spread = run.at_rate(readout, "explained_variance", run.scale.table_rate).spread
     return number(None if None in (before, after) else after - before, 3), change_word(before, after, spread)
 
 
-def measured_ablations(run: Run) -> str:
+def measured_ablations(run: MeasuredRun) -> str:
     """What the released code does otherwise in training WTA, and what each of it does to centred explained variance here."""
     own = run.config["ablations"]
     said = [text.format(scale=number(run.published["setup"]["scale"], 1)) for text in WHAT_THE_CODE_DOES.values()]
@@ -244,14 +244,14 @@ def measured_ablations(run: Run) -> str:
     return " ".join(parts)
 
 
-def _changes(run: Run, name: str) -> str:
+def _changes(run: MeasuredRun, name: str) -> str:
     return listed([f"{value} ({word})" for value, word in (change(run, readout, name) for readout in WTA_READOUTS)])
 
 
 # The gap to BatchTopK
 
 
-def readouts_part(run: Run, metric: str, whole: str) -> str:
+def readouts_part(run: MeasuredRun, metric: str, whole: str) -> str:
     """Which part of WTA's gap to BatchTopK the released readout makes. whole: what the gap is called in the sentence."""
     percent = gap(run.scale, run.metrics, metric).readout_percent
     if percent is None:
@@ -259,7 +259,7 @@ def readouts_part(run: Run, metric: str, whole: str) -> str:
     return f"the readout makes {number(percent, 0)} % of {whole}"
 
 
-def rest_of_the_gap(run: Run, metric: str) -> str:
+def rest_of_the_gap(run: MeasuredRun, metric: str) -> str:
     """What is left of the gap at equal L0."""
     own: Estimate = gap(run.scale, run.metrics, metric).own
     if own.mean is None:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
-from wta_sae.errors import UserError
-from wta_sae.sweep import matched_rate
+from wta_sae.base.errors import UserError
+from wta_sae.plan.saes import matched_rate
 
 
 @dataclass(frozen=True)

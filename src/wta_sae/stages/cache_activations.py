@@ -4,12 +4,12 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from wta_sae.activations import cache_activations
-from wta_sae.devices import DTYPES, best_device, dtype_named, make_repeatable
-from wta_sae.language_model import load_language_model
-from wta_sae.options import add_options, add_threads, read_options
-from wta_sae.origin import computed_by
-from wta_sae.text.tokens import read_tokens, token_metadata
+from wta_sae.activations.caching import cache_activations
+from wta_sae.language_model.model import load_language_model
+from wta_sae.machine.devices import DTYPES, best_device, dtype_named, make_repeatable
+from wta_sae.machine.origin import computed_by
+from wta_sae.stages.options import add_options, add_threads, read_options
+from wta_sae.text.token_files import read_tokens, token_metadata
 
 
 @dataclass(frozen=True)

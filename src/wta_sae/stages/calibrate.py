@@ -6,11 +6,12 @@ from pathlib import Path
 
 import torch
 
-from wta_sae.calibration import check_reached, reached_l0, thresholds_at_l0
-from wta_sae.compatibility import check_model, context_differences, starts_with_bos, warn_of
-from wta_sae.sae import load_sae, read_metadata, save_sae
-from wta_sae.stages.evaluation import add_language_model_arguments, add_token_arguments, load_language_model_of
-from wta_sae.text.tokens import read_tokens
+from wta_sae.sae.calibration import check_reached, reached_l0, thresholds_at_l0
+from wta_sae.sae.compatibility import check_model, context_differences, starts_with_bos, warn_of
+from wta_sae.sae.directory import load_sae, save_sae
+from wta_sae.sae.saelens_config import read_metadata
+from wta_sae.stages.evaluating import add_language_model_arguments, add_token_arguments, load_language_model_of
+from wta_sae.text.token_files import read_tokens
 
 
 def add_arguments(parser: ArgumentParser) -> None:

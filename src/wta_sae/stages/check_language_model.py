@@ -3,9 +3,9 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.devices import best_device
-from wta_sae.files import write_json
-from wta_sae.language_model import load_language_model
+from wta_sae.language_model.model import load_language_model
+from wta_sae.machine.devices import best_device
+from wta_sae.machine.files import write_json
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -3,8 +3,8 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.collection import collect_metrics
-from wta_sae.files import write_text
+from wta_sae.machine.files import write_text
+from wta_sae.metrics.collection import collect_metrics
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -5,9 +5,9 @@ from argparse import ArgumentParser, Namespace
 from collections import Counter
 from pathlib import Path
 
+from wta_sae.plan.own_files import KINDS
 from wta_sae.text.docstrings import docstring_passages, versions
 from wta_sae.text.documents import as_documents, counted, lopsided, write_documents
-from wta_sae.text.paths import KINDS
 from wta_sae.text.sources import HubDataset, at_commit, file_passages, hub_passages
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wta_sae.metrics.probing import probing_metrics
 from wta_sae.metrics.tpp import tpp_metrics
-from wta_sae.stages.evaluation import CLASSES, Family, add_class_arguments, add_perturbation_arguments, evaluate_on_texts
+from wta_sae.stages.evaluating import CLASSES, Family, add_class_arguments, add_perturbation_arguments, evaluate_on_texts
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from wta_sae.metrics.core import evaluate_core
-from wta_sae.stages.evaluation import (
+from wta_sae.stages.evaluating import (
     add_language_model_arguments,
     add_sae_arguments,
     add_token_arguments,

@@ -3,12 +3,13 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.devices import make_repeatable
-from wta_sae.files import read_tensors
+from wta_sae.machine.devices import make_repeatable
+from wta_sae.machine.tensor_files import read_tensors
 from wta_sae.metrics.geometry import encoder_decoder_geometry, threshold_ratio
-from wta_sae.options import add_threads
-from wta_sae.sae import THRESHOLDS_FILE, load_sae
+from wta_sae.plan.sae_files import THRESHOLDS_FILE
+from wta_sae.sae.directory import load_sae
 from wta_sae.stages.evaluation_results import record, write_latents, write_records
+from wta_sae.stages.options import add_threads
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from wta_sae.metrics.probing import probing_metrics
-from wta_sae.stages.evaluation import CLASSES, Family, add_class_arguments, evaluate_on_texts
+from wta_sae.stages.evaluating import CLASSES, Family, add_class_arguments, evaluate_on_texts
 
 
 def add_arguments(parser: ArgumentParser) -> None:

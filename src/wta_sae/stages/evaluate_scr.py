@@ -7,8 +7,8 @@ from pathlib import Path
 from wta_sae.metrics.evaluation import Evaluation
 from wta_sae.metrics.pooling import Pooled
 from wta_sae.metrics.scr import QUADRANTS, balanced_groups, pool_quadrants, scr_metrics, train_set_probes
-from wta_sae.sae import SAE
-from wta_sae.stages.evaluation import (
+from wta_sae.sae.sae import SAE
+from wta_sae.stages.evaluating import (
     Family,
     Task,
     add_language_model_arguments,

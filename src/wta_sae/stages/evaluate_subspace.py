@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 
 from wta_sae.metrics.subspace import evaluate_subspace
-from wta_sae.stages.evaluation import (
+from wta_sae.stages.evaluating import (
     add_language_model_arguments,
     add_sae_arguments,
     add_token_arguments,

@@ -4,7 +4,7 @@ from argparse import ArgumentParser, Namespace
 from functools import partial
 
 from wta_sae.metrics.tpp import tpp_metrics
-from wta_sae.stages.evaluation import CLASSES, Family, add_class_arguments, add_perturbation_arguments, evaluate_on_texts
+from wta_sae.stages.evaluating import CLASSES, Family, add_class_arguments, add_perturbation_arguments, evaluate_on_texts
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from wta_sae.compatibility import Differences
-from wta_sae.files import write_json, write_tensors
+from wta_sae.machine.files import write_json
+from wta_sae.machine.tensor_files import write_tensors
 from wta_sae.metrics.evaluation import Evaluation
+from wta_sae.sae.differences import Differences
 
 
 def record(
     sae: str, rule: str | None, evaluation: Evaluation, rates: Sequence[float] = (), differences: Differences | None = None
 ) -> dict[str, Any]:
-    """The metrics of an SAE under one inference rule, beside what they are of (see `wta_sae.collection.DESCRIPTION`).
+    """The metrics of an SAE under one inference rule, beside what they are of (see `wta_sae.metrics.columns.DESCRIPTION`).
 
     rule: None where the metrics depend on none. rates: the nominal ones that they hold for, where not for all of the SAE's.
     differences: in what the SAE was trained otherwise than it was evaluated.

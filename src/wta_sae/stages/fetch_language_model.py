@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.hub import fetch_model
+from wta_sae.machine.hub import fetch_model
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -3,11 +3,11 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.errors import UserError
-from wta_sae.files import read_tensors
-from wta_sae.presentation.figure1 import write_figure1
-from wta_sae.presentation.metrics_table import read_published
-from wta_sae.sae import read_metadata
+from wta_sae.base.errors import UserError
+from wta_sae.machine.tensor_files import read_tensors
+from wta_sae.presentation.cosine_figure import write_figure1
+from wta_sae.presentation.published import read_published
+from wta_sae.sae.saelens_config import read_metadata
 
 COSINE = "encoder_decoder_cosine_sim"
 

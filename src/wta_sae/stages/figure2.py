@@ -3,9 +3,9 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.presentation.figure2 import write_figure2
 from wta_sae.presentation.settings import papers_model, scale_of
-from wta_sae.stages.report import add_report_inputs, read_report_inputs
+from wta_sae.presentation.sweep_figure import write_figure2
+from wta_sae.stages.report_inputs import add_report_inputs, read_report_inputs
 
 
 def add_arguments(parser: ArgumentParser) -> None:

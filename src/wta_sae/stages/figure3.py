@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.presentation.figure3 import write_figure3
+from wta_sae.presentation.frontier_figure import write_figure3
 from wta_sae.presentation.metrics_table import read_metrics
 
 

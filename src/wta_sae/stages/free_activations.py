@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.activations import ActivationCache
+from wta_sae.activations.cache import ActivationCache
 
 
 def add_arguments(parser: ArgumentParser) -> None:

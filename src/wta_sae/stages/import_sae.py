@@ -4,9 +4,9 @@ import shutil
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.files import replacing
-from wta_sae.sae import THRESHOLDS_FILE, WEIGHTS_FILE, load_sae
-from wta_sae.saelens_config import CONFIG_FILE
+from wta_sae.machine.files import replacing
+from wta_sae.plan.sae_files import CONFIG_FILE, THRESHOLDS_FILE, WEIGHTS_FILE
+from wta_sae.sae.directory import load_sae
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -3,11 +3,10 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.files import write_json
-from wta_sae.language_model import load_tokenizer
+from wta_sae.machine.files import write_json
 from wta_sae.text.labelled import class_texts
 from wta_sae.text.labelled_rows import read_rows
-from wta_sae.text.tokens import check_texts
+from wta_sae.text.tokenizer import check_texts, load_tokenizer
 
 
 def add_arguments(parser: ArgumentParser) -> None:

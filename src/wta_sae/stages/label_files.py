@@ -4,10 +4,10 @@ from argparse import ArgumentParser, Namespace
 from collections import Counter
 from pathlib import Path
 
+from wta_sae.plan.own_files import LABELLED_KINDS
 from wta_sae.text.documents import counted
 from wta_sae.text.labelled_files import file_rows
 from wta_sae.text.labelled_rows import write_rows
-from wta_sae.text.paths import LABELLED_KINDS
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -3,9 +3,9 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.files import read_json
-from wta_sae.presentation.numbers import write_numbers
-from wta_sae.stages.report import add_report_arguments, read_report_inputs
+from wta_sae.machine.files import read_json
+from wta_sae.presentation.macros import write_numbers
+from wta_sae.stages.report_inputs import add_report_arguments, read_report_inputs
 
 
 def add_arguments(parser: ArgumentParser) -> None:

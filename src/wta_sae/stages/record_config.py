@@ -4,7 +4,7 @@ import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.files import write_json
+from wta_sae.machine.files import write_json
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -3,8 +3,8 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.files import write_json
-from wta_sae.provenance import joint_provenance
+from wta_sae.machine.files import write_json
+from wta_sae.sae.joint_provenance import joint_provenance
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -2,8 +2,8 @@
 
 from argparse import ArgumentParser, Namespace
 
-from wta_sae.presentation.reproduction import write_reproduction
-from wta_sae.stages.report import add_report_arguments, read_report_inputs
+from wta_sae.presentation.reproduction_report import write_reproduction
+from wta_sae.stages.report_inputs import add_report_arguments, read_report_inputs
 
 
 def add_arguments(parser: ArgumentParser) -> None:

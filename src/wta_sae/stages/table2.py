@@ -3,8 +3,9 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.presentation.metrics_table import read_contributions
-from wta_sae.presentation.tables import write_table2
+from wta_sae.machine.files import write_text
+from wta_sae.presentation.contributions_table import table2
+from wta_sae.presentation.published import read_contributions
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -13,4 +14,4 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    write_table2(arguments.out, read_contributions(arguments.contributions))
+    write_text(arguments.out, table2(read_contributions(arguments.contributions)))

@@ -3,8 +3,9 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from wta_sae.machine.files import write_text
+from wta_sae.presentation.matched_table import table_matched
 from wta_sae.presentation.metrics_table import read_metrics
-from wta_sae.presentation.tables import write_table_matched
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -15,4 +16,4 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    write_table_matched(arguments.out, read_metrics(arguments.metrics), arguments.rate, arguments.k)
+    write_text(arguments.out, table_matched(read_metrics(arguments.metrics), arguments.rate, arguments.k))

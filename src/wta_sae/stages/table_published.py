@@ -3,8 +3,10 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.presentation.metrics_table import read_metrics, read_published
-from wta_sae.presentation.tables import write_table_published
+from wta_sae.machine.files import write_text
+from wta_sae.presentation.metrics_table import read_metrics
+from wta_sae.presentation.published import read_published
+from wta_sae.presentation.published_table import table_published
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -17,4 +19,4 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     metrics, published = read_metrics(arguments.metrics), read_published(arguments.published)
-    write_table_published(arguments.out, metrics, published, arguments.rate, arguments.k)
+    write_text(arguments.out, table_published(metrics, published, arguments.rate, arguments.k))

@@ -3,11 +3,11 @@
 from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from pathlib import Path
 
-from wta_sae.hub import model_origin
-from wta_sae.language_model import load_tokenizer
-from wta_sae.text.documents import EVALUATION, TRAIN, read_description, read_texts
+from wta_sae.machine.fetched import model_origin
+from wta_sae.text.documents import EVALUATION, TRAIN, read_description, read_document_texts
 from wta_sae.text.packing import PACKINGS
-from wta_sae.text.tokens import write_tokens
+from wta_sae.text.tokenizer import load_tokenizer
+from wta_sae.text.tokenizing import write_tokens
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     written = write_tokens(
         arguments.out,
-        read_texts(arguments.documents, arguments.split),
+        read_document_texts(arguments.documents, arguments.split),
         load_tokenizer(arguments.tokenizer),
         arguments.context_length,
         arguments.contexts,

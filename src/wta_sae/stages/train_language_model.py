@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pandas as pd
 
-from wta_sae.devices import best_device, make_repeatable
-from wta_sae.files import replacing, write_json, write_text
-from wta_sae.language_model import load_tokenizer
-from wta_sae.language_model_training import (
+from wta_sae.language_model.pretraining import (
     LanguageModelOptions,
     held_out_loss,
     new_language_model,
     save_language_model,
     train_language_model,
 )
-from wta_sae.options import add_options, add_threads, read_options
-from wta_sae.text.tokens import read_tokens
+from wta_sae.machine.devices import best_device, make_repeatable
+from wta_sae.machine.files import replacing, write_json, write_text
+from wta_sae.stages.options import add_options, add_threads, read_options
+from wta_sae.text.token_files import read_tokens
+from wta_sae.text.tokenizer import load_tokenizer
 
 LOG_EVERY = 10
 

@@ -7,20 +7,21 @@ from typing import Any, NamedTuple
 import pandas as pd
 import torch
 
-from wta_sae.activations import MANIFEST_FILE, ActivationCache, Manifest
-from wta_sae.checkpoints import Checkpoints, stopping_at_leisure
-from wta_sae.devices import best_device, make_repeatable
-from wta_sae.errors import UserError
-from wta_sae.files import file_sha256
-from wta_sae.options import add_options, add_threads, read_options
-from wta_sae.origin import computed_by
-from wta_sae.prefetch import on_device
-from wta_sae.progress import progress
-from wta_sae.provenance import provenance
-from wta_sae.sae import save_sae
-from wta_sae.schedule import steps_of
-from wta_sae.training import CURVE_COLUMNS, GATES, Run, Trainer, TrainingOptions, train
-from wta_sae.variants import VARIANTS, l0_budget, variant_named
+from wta_sae.activations.cache import MANIFEST_FILE, ActivationCache, Manifest
+from wta_sae.base.errors import UserError
+from wta_sae.base.progress import progress
+from wta_sae.machine.devices import best_device, make_repeatable
+from wta_sae.machine.files import file_sha256
+from wta_sae.machine.origin import computed_by
+from wta_sae.machine.provenance import provenance
+from wta_sae.plan.schedule import steps_of
+from wta_sae.sae.directory import save_sae
+from wta_sae.stages.options import add_options, add_threads, read_options
+from wta_sae.training.checkpoints import Checkpoints, stopping_at_leisure
+from wta_sae.training.loop import CURVE_COLUMNS, TrainingRun, train
+from wta_sae.training.prefetch import on_device
+from wta_sae.training.trainer import GATES, Trainer, TrainingOptions
+from wta_sae.variants.loading import modules_of, spec_of
 
 LOG_EVERY = 10
 NOT_OF_THE_RESULT = ("activations", "out", "further", "checkpoint_seconds")  # arguments that another job may change
@@ -39,7 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def _add_sae_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--variant", required=True, help=f"one of: {', '.join(VARIANTS)}")
+    parser.add_argument("--variant", required=True, help="a folder of wta_sae.variants: topk, wta, ...")
     parser.add_argument("--k", type=int, required=True, help="active latents a token; for wta: winners a latent and batch")
     parser.add_argument("--rates", type=float, nargs="*", default=[], help="nominal rates that give wta these winners")
     parser.add_argument(
@@ -68,7 +69,7 @@ class Job(NamedTuple):
     """What one SAE's training is made of. arguments: as if this SAE were trained alone."""
 
     arguments: Namespace
-    run: Run
+    run: TrainingRun
     checkpoints: Checkpoints
 
     def save_checkpoint(self) -> None:
@@ -129,9 +130,9 @@ def _job(arguments: Namespace, options: TrainingOptions, manifest: Manifest, ste
     )
     origin = {name: str(value) for name, value in vars(arguments).items() if name not in NOT_OF_THE_RESULT}
     origin["activations"] = file_sha256(arguments.activations / MANIFEST_FILE)
-    origin |= computed_by("train-sae")
+    origin |= computed_by("train-sae", *modules_of(arguments.variant))
     checkpoints = Checkpoints(arguments.out, origin, arguments.checkpoint_seconds)
-    run = Run(arguments.out.name, trainer)
+    run = TrainingRun(arguments.out.name, trainer)
     if (found := checkpoints.latest()) is not None:
         state, run.curve = found
         trainer.restore(state)
@@ -144,7 +145,7 @@ def _switches(arguments: Namespace) -> dict[str, Any]:
 
 def _metadata(arguments: Namespace, options: TrainingOptions, manifest: Manifest, steps: int) -> dict[str, Any]:
     """What is recorded with a trained SAE."""
-    variant = variant_named(arguments.variant)
+    variant = spec_of(arguments.variant)
     return {
         "model_name": manifest.model,
         "model_sha256": manifest.model_sha256,
@@ -159,7 +160,7 @@ def _metadata(arguments: Namespace, options: TrainingOptions, manifest: Manifest
         "rates": arguments.rates,
         **(_switches(arguments) if variant.budget == "rates" else {}),
         "ablation": arguments.ablation,
-        "l0_budget": l0_budget(arguments.variant, arguments.k, options.latents, options.batch_tokens),
+        "l0_budget": variant.l0_budget(arguments.k, options.latents, options.batch_tokens),
         "steps": steps,
         "seed": arguments.seed,
         "norm_factor": manifest.norm_factor,

@@ -3,8 +3,8 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.text.documents import TRAIN, read_texts
-from wta_sae.text.tokenizer import train_tokenizer
+from wta_sae.text.documents import TRAIN, read_document_texts
+from wta_sae.text.tokenizer_training import train_tokenizer
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -14,4 +14,4 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    train_tokenizer(read_texts(arguments.documents, TRAIN), arguments.vocabulary, arguments.out)
+    train_tokenizer(read_document_texts(arguments.documents, TRAIN), arguments.vocabulary, arguments.out)

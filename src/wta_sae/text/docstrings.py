@@ -19,8 +19,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from wta_sae.errors import UserError
-from wta_sae.progress import progress
+from wta_sae.base.errors import UserError
+from wta_sae.base.progress import progress
 from wta_sae.text.documents import CODE, DOCSTRING, Passage
 
 TEST_FOLDERS = {"test", "tests", "testing", "_testing"}
@@ -43,7 +43,7 @@ def docstring_passages(
 
     Order: packages as given, files by path, passages by line. Raises UserError for a package that is not installed.
     """
-    files = [file for package in packages for file in source_files(package)]
+    files = [file for package in packages for file in package_files(package)]
     minimums = itertools.repeat(minimum_characters)
     if workers == 1:
         found = map(passages_of_file, files, minimums)
@@ -64,7 +64,7 @@ def _end_with_the_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def source_files(package: str) -> list[SourceFile]:
+def package_files(package: str) -> list[SourceFile]:
     """The Python files of an installed package, sorted by path. Raises UserError where there are none."""
     spec = importlib.util.find_spec(package) if package.isidentifier() else None
     if spec is None:

@@ -15,8 +15,8 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wta_sae.errors import UserError
-from wta_sae.files import anew, replacing
+from wta_sae.base.errors import UserError
+from wta_sae.machine.files import anew, replacing
 
 TRAIN, EVALUATION = "train", "evaluation"
 DOCSTRING, CODE, PLAIN = "docstring", "code", "text"
@@ -185,7 +185,7 @@ def read_documents(path: Path, split: str | None = None) -> list[Document]:
     return [document for document in documents if split in (None, document.split)]
 
 
-def read_texts(path: Path, split: str) -> list[str]:
+def read_document_texts(path: Path, split: str) -> list[str]:
     """The texts of one split that models are trained and evaluated on: all but the code, in the file's order."""
     columns = zip(*_columns(path, ("text", "split", "kind")), strict=True)
     return [text for text, its_split, kind in columns if its_split == split and kind != CODE]

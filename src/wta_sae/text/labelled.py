@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wta_sae.errors import UserError
+from wta_sae.base.errors import UserError
 from wta_sae.text.documents import CODE, DOCSTRING, EVALUATION, Document, fraction_of, normalised
 
 TRAIN, TEST, UNSPLIT = "train", "test", ""

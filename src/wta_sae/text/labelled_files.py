@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from wta_sae.errors import UserError
+from wta_sae.base.errors import UserError
+from wta_sae.plan.own_files import LABELLED_KINDS, matching_files
 from wta_sae.text.documents import UNLABELLED, Admission, fraction_of
 from wta_sae.text.labelled import TEST, TEST_SHARE, TRAIN
 from wta_sae.text.labelled_rows import SPLIT, TEXT
-from wta_sae.text.paths import LABELLED_KINDS, matching_files
 from wta_sae.text.records import records
 from wta_sae.text.sources import text_of
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from wta_sae.errors import UserError
+from wta_sae.base.errors import UserError
 from wta_sae.text.documents import EMPTY, NULL
 from wta_sae.text.labelled import TEST, TRAIN, UNSPLIT
 from wta_sae.text.labelled_rows import SPLIT, TEXT

@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wta_sae.errors import UserError
-from wta_sae.files import anew, replacing
+from wta_sae.base.errors import UserError
+from wta_sae.machine.files import anew, replacing
 from wta_sae.text.labelled import LabelledText
 
 TEXT, SPLIT = ":text", ":split"  # columns of ours, beside the labels', which may be called "text" or "split"

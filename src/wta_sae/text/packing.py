@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from wta_sae.errors import UserError
+from wta_sae.base.errors import UserError
 
 
 class Packed(NamedTuple):

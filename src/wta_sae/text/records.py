@@ -19,8 +19,8 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from wta_sae.errors import UserError, first_line
-from wta_sae.text.paths import kind_of
+from wta_sae.base.errors import UserError, first_line
+from wta_sae.plan.own_files import kind_of
 
 Row = dict[str, Any]
 TEXT_COLUMN = "text"  # of a .txt file's only row

@@ -11,10 +11,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from wta_sae.errors import PassingError, UserError, first_line
-from wta_sae.hub import HUB_ERRORS, PASSING_ERRORS, WAITS, commit_of, could_not_fetch, may_pass, retrying, wait_after
+from wta_sae.base.errors import PassingError, UserError, first_line
+from wta_sae.machine.hub import HUB_ERRORS, PASSING_ERRORS, WAITS, commit_of, could_not_fetch, may_pass, retrying, wait_after
+from wta_sae.plan.own_files import kind_of, matching_files
 from wta_sae.text.documents import Passage
-from wta_sae.text.paths import kind_of, matching_files
 from wta_sae.text.records import TEXT_COLUMN, Row, records
 
 

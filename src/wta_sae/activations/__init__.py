@@ -1,0 +1,1 @@
+"""The cache of a language model's activations: written, and streamed back."""

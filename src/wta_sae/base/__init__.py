@@ -1,0 +1,1 @@
+"""What shows, refuses and guards: no number depends on it, so the rules follow none of it. Free of torch."""

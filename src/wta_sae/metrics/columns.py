@@ -1,0 +1,18 @@
+"""The tidy table of metrics: its columns, and what is no metric in the records that it is made of."""
+
+# What a record says beside its metrics.
+DESCRIPTION = ("sae", "inference", "rates", "undefined", "differences")
+COLUMNS = [
+    "run",
+    "sae",
+    "variant",
+    "sparsity_rate",
+    "k_per_token",
+    "k_per_latent",
+    "seed",
+    "ablation",
+    "inference",
+    "metric",
+    "value",
+]
+FOREIGN = "foreign"  # the variant of an SAE from elsewhere, whatever it is

@@ -1,0 +1,57 @@
+"""Checks a run's config before anything runs: its keys and values, and the folders that it names."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError, best_match
+
+from wta_sae.base.errors import UserError
+from wta_sae.plan.labelled_sets import DOCSTRINGS
+
+
+def check_config(config: Mapping[str, Any], schema: Path) -> None:
+    """Raises UserError for a key that the schema does not know, a missing one, a wrong type or a value out of range."""
+    validator = Draft202012Validator(yaml.safe_load(Path(schema).read_text(encoding="utf-8")))
+    error = best_match(validator.iter_errors(config))
+    if error is not None:
+        raise UserError(f"config: {_key(error)}{_message(error)}")
+    labelled, packages = config["labelled_texts"], config["text"]["docstrings"]["packages"]
+    if labelled["source"] != DOCSTRINGS:
+        return
+    for label in (*labelled["classes"], *(concept for pair in labelled["pairs"] for concept in pair)):
+        if label not in packages:
+            known = ", ".join(packages)
+            raise UserError(f"config: labelled_texts: {label!r} is not among text.docstrings.packages: {known}")
+
+
+def check_folder_writable(folder: str) -> None:
+    """Raises UserError where a folder cannot be written, or made."""
+    path = Path(folder)
+    existing = path if path.exists() else path.absolute().parent
+    if not existing.is_dir():
+        raise UserError(f"{path}: is a file; results need a folder of that name")
+    if not os.access(existing, os.W_OK):
+        raise UserError(f"{path}: cannot be written; make the folder writable")
+
+
+def _key(error: ValidationError) -> str:
+    path = ""
+    for part in error.absolute_path:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return f"{path[1:]}: " if path else ""
+
+
+def _message(error: ValidationError) -> str:
+    if error.validator == "additionalProperties":
+        known = ", ".join(error.schema.get("properties", {}))
+        unknown = ", ".join(repr(key) for key in error.instance if key not in error.schema.get("properties", {}))
+        return f"unknown key {unknown}; the keys are: {known}"
+    if error.validator == "pattern" and "description" in error.schema:
+        return f"{error.instance!r} will not do: {error.schema['description']}"
+    if error.validator == "pattern":
+        return f"{error.instance!r} is not of the form {error.validator_value}"
+    return error.message

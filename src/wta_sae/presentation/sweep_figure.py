@@ -1,0 +1,127 @@
+"""Figure 2 of the paper, rebuilt: core metrics over WTA's sparsity rate."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from wta_sae.presentation.drawing import drawn_values, save_figure, scale_scores, stroke, tick_decades
+from wta_sae.presentation.metrics_table import (
+    BASELINE_READOUTS,
+    WTA_READOUTS,
+    WTA_RELEASED,
+    curve,
+    rates_sharing_an_sae,
+    required_value,
+    winners_by_rate,
+)
+from wta_sae.presentation.style import BAND, LOOKS, PUBLISHED, RELEASED_UNCENTRED, TEXT_WIDTH, Look, paper_style
+
+PANELS = (
+    ("kl_div_score", "(a) KL divergence score"),
+    ("explained_variance", "(b) Explained variance, centred"),
+    ("l1", "(c) $L_1$ of the latents"),
+    ("frac_alive", "(d) Fraction alive"),
+)
+UNCENTRED = "explained_variance_saebench"
+
+
+def draw_figure2(metrics: pd.DataFrame, published: dict[str, Any], k: int, same_model: bool = False) -> Figure:
+    """Figure 2: KL score, explained variance, L1 and fraction alive over WTA's rate; a line an inference rule.
+
+    k: the baselines' active latents a token. same_model: whether the run uses the paper's language model; published points in
+    units of its activations (L1) are drawn only then. The explained variance is the centred one; the published points
+    (section 5.2, Table 1) are SAEBench's uncentred one, so the released rule's uncentred line is drawn with them. The
+    baselines are lines across.
+    Raises UserError, naming the metric, where the run did not measure one that the figure shows.
+    """
+    with paper_style():
+        figure = Figure(figsize=(TEXT_WIDTH, 4.0), layout="constrained")
+        panels = figure.subplots(2, 2, sharex=True).flatten()
+        for axes, (metric, title) in zip(panels, PANELS, strict=True):
+            _draw_curves(axes, metrics, metric, k)
+            _draw_published(axes, published["figure2"], metric, same_model)
+            axes.set_title(title)
+            _scale(axes, metric)
+        shared = [group for group in rates_sharing_an_sae(winners_by_rate(metrics)) if len(group) > 1]
+        for axes in panels:
+            _scale_rates(axes)
+            for group in shared:
+                axes.axvspan(group[0], group[-1], color=BAND, linewidth=0, zorder=0)
+        for axes in panels[2:]:
+            axes.set_xlabel("WTA sparsity rate")
+        handles = _legend_handles()
+        if shared:
+            handles.append(Patch(facecolor=BAND, label="rates that share one SAE"))
+        figure.legend(handles=handles, loc="outside upper center", ncols=4)
+    return figure
+
+
+def _draw_curves(axes: Axes, metrics: pd.DataFrame, metric: str, k: int) -> None:
+    for readout in WTA_READOUTS:
+        look = LOOKS[readout.variant, readout.inference]
+        axes.plot(*curve(metrics, readout, metric), **stroke(look), zorder=3)
+    for readout in BASELINE_READOUTS:
+        look = LOOKS[readout.variant, readout.inference]
+        axes.axhline(required_value(metrics, readout, metric, k), **_line_across(look), zorder=2)
+    if metric == "explained_variance":
+        axes.plot(*curve(metrics, WTA_RELEASED, UNCENTRED), **stroke(RELEASED_UNCENTRED), zorder=2.5)
+
+
+def _line_across(look: Look) -> dict[str, Any]:
+    return stroke(look) | {"marker": ""}
+
+
+def _draw_published(axes: Axes, entries: list[dict[str, Any]], metric: str, same_model: bool) -> None:
+    names = {metric, UNCENTRED} if metric == "explained_variance" else {metric}
+    for entry in entries:
+        if entry["metric"] not in names or (entry["model_bound"] and not same_model):
+            continue
+        rates, values = zip(*((point["rate"], point["value"]) for point in entry["points"]), strict=True)
+        axes.plot(rates, values, **stroke(PUBLISHED), zorder=5)
+
+
+def _scale(axes: Axes, metric: str) -> None:
+    if metric == "l1":
+        _scale_from_zero_or_logarithmically(axes)
+    else:
+        scale_scores(axes)
+
+
+def _scale_from_zero_or_logarithmically(axes: Axes) -> None:
+    values = drawn_values(axes)
+    low, high = values.min(), values.max()
+    if low > 0 and high / low > 10:
+        axes.set_yscale("log")
+        tick_decades(axes.yaxis, low, high)
+        axes.set_ylim(low / 1.25, high * 1.25)
+    else:
+        axes.set_ylim(0, high * 1.08)
+
+
+def _scale_rates(axes: Axes) -> None:
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(numticks=12))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
+def _legend_handles() -> list[Line2D]:
+    sweep = [*(LOOKS[readout.variant, readout.inference] for readout in WTA_READOUTS), RELEASED_UNCENTRED]
+    baselines = [LOOKS[readout.variant, readout.inference] for readout in BASELINE_READOUTS]
+    return [
+        *(Line2D([], [], **stroke(look), label=look.label) for look in sweep),
+        *(Line2D([], [], **_line_across(look), label=look.label) for look in baselines),
+        Line2D([], [], **stroke(PUBLISHED), label=PUBLISHED.label),
+    ]
+
+
+def write_figure2(
+    pdf_path: Path, png_path: Path, metrics: pd.DataFrame, published: dict[str, Any], k: int, same_model: bool = False
+) -> None:
+    """`draw_figure2` into files."""
+    save_figure(draw_figure2(metrics, published, k, same_model), pdf_path, png_path)

@@ -1,0 +1,1 @@
+"""Trains SAEs: one trainer for every variant."""
