@@ -6,6 +6,9 @@ min_version("9.14")
 configfile: "config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 
 
@@ -13,14 +16,13 @@ pathvars:
     run=RUN,
 
 
+include: "workflow/rules/stage.smk"
 include: "workflow/rules/text.smk"
 include: "workflow/rules/language_model.smk"
 include: "workflow/rules/activations.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/matched.smk"
 include: "workflow/rules/paper.smk"
-include: "workflow/rules/reproduction.smk"
 
 
 resource_scopes:

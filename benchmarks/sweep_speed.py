@@ -24,7 +24,7 @@ from wta_sae.activations.cache import MANIFEST_FILE, ActivationCache, Manifest, 
 from wta_sae.machine.devices import make_repeatable
 from wta_sae.machine.files import file_sha256, write_json
 from wta_sae.machine.tensor_files import write_tensors
-from wta_sae.training.loop import Run, train
+from wta_sae.training.loop import TrainingRun, train
 from wta_sae.training.trainer import Trainer, TrainingOptions
 from wta_sae.variants.registry import VARIANTS
 
@@ -88,10 +88,10 @@ def random_cache(folder: Path, size: Size) -> None:
     write_json(folder / MANIFEST_FILE, asdict(manifest))
 
 
-def new_run(variant: str, size: Size) -> Run:
+def new_run(variant: str, size: Size) -> TrainingRun:
     options = TrainingOptions(size.latents, size.batch_tokens, 1, 1e-3, 0, 0, 0, 0.99, 10**9, 1 / 32)
     k = size.k if VARIANTS[variant].budget == "k" else size.k * size.batch_tokens // size.latents
-    return Run(variant, Trainer(variant, k, size.width, options, size.batches, 0, torch.device("cpu")))
+    return TrainingRun(variant, Trainer(variant, k, size.width, options, size.batches, 0, torch.device("cpu")))
 
 
 def seconds(cache: SlowCache, size: Size, groups: list[list[str]]) -> float:

@@ -14,7 +14,6 @@ python -m wta_sae collect-text files --paths "$@" --column text --evaluation-sha
 python -m wta_sae tokenize --documents "$out/text.parquet" --split evaluation --tokenizer "$model" \
     --contexts "${CONTEXTS:-256}" --context-length "${CONTEXT_LENGTH:-128}" --packing concatenated --prepend-bos --seed 42 \
     --out "$out/tokens.safetensors"
-python -m wta_sae evaluate core --lm "$model" --layer "$layer" --sae "$sae" --token-file "$out/tokens.safetensors" \
-    --out "$out/core.json"
-python -m wta_sae evaluate geometry --sae "$sae" --out "$out/geometry.json"
-echo "written: $out/core.json, $out/geometry.json; docs/metrics.md says what the numbers are"
+python -m wta_sae evaluate tokens --lm "$model" --layer "$layer" --sae "$sae" --token-file "$out/tokens.safetensors" \
+    --families core geometry --out "$out/metrics.json"
+echo "written: $out/metrics.json; docs/metrics.md says what the numbers are"

@@ -10,10 +10,11 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from wta_sae.activations.text_caching import CONTEXT, ComputedTexts
 from wta_sae.language_model.model import LanguageModel, load_language_model
-from wta_sae.metrics import scr, tasks
-from wta_sae.metrics.pooling import Pooled, pool_texts
+from wta_sae.metrics.pooling import BATCH_TEXTS, Pooled, pool_texts
 from wta_sae.sae.sae import SAE
+from wta_sae.text.labelled_groups import numbered, set_groups
 
 FOLDER = Path(__file__).parent / "data" / "golden"
 NAMES = ("topk", "batchtopk")
@@ -60,16 +61,23 @@ def quadrants() -> dict:
     return json.loads((FOLDER / "scr_quadrants.json").read_text())
 
 
+def pooled(
+    splits: dict, saes: dict[str, SAE], context_length: int = CONTEXT, batch_texts: int = BATCH_TEXTS
+) -> tuple[Pooled, ...]:
+    """Of each split of labelled groups, read by the golden model."""
+    every, groups = numbered(splits)
+    residuals = ComputedTexts(language_model(), every, context_length)
+    return tuple(pool_texts(residuals, saes, groups[split], batch_texts) for split in splits)
+
+
 @cache
 def pooled_classes() -> tuple[Pooled, Pooled]:
-    return tasks.pool_classes(language_model(), saes(), texts())
+    return pooled(texts(), saes())
 
 
 @cache
 def pooled_sets() -> tuple[Pooled, Pooled]:
-    return tuple(
-        pool_texts(language_model(), saes(), scr.balanced_groups(quadrants()[split], split, 42)) for split in ("train", "test")
-    )
+    return pooled(set_groups(FOLDER / "scr_quadrants.json", quadrants(), 42), saes())
 
 
 @dataclass(frozen=True)

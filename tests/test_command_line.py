@@ -61,7 +61,7 @@ def test_train_and_evaluate_by_hand(neox_directory, activations, tokens_CL, tmp_
     assert read_json(sae / "cfg.json")["metadata"]["steps"] == 10
     assert pd.read_csv(sae / "training.csv").columns.tolist() == ["step", "loss", "l0", "explained_variance", "dead"]
     np.save(tmp_path / "tokens.npy", tokens_CL.numpy())
-    common = ["evaluate", "core", "--lm", str(neox_directory), "--layer", "1", "--sae", str(sae)]
+    common = ["evaluate", "tokens", "--families", "core", "--lm", str(neox_directory), "--layer", "1", "--sae", str(sae)]
     common += ["--token-file", str(tmp_path / "tokens.npy"), "--batch-contexts", "4", "--out", str(tmp_path / "core.json")]
     assert main([*common, "--inference", "per_latent"]) == 0
     flat = read_json(tmp_path / "core.json")
@@ -209,7 +209,7 @@ def test_an_unknown_inference_rule_is_refused_and_leaves_nothing(neox_directory,
     assert train_sae(activations, "topk", "--variant", "topk", "--k", "2") == 0
     capsys.readouterr()
     np.save(tmp_path / "tokens.npy", tokens_CL.numpy())
-    command = ["evaluate", "core", "--lm", str(neox_directory), "--layer", "1", "--sae", str(tmp_path / "sae/topk")]
+    command = ["evaluate", "tokens", "--lm", str(neox_directory), "--layer", "1", "--sae", str(tmp_path / "sae/topk")]
     command += ["--inference", "relased", "--token-file", str(tmp_path / "tokens.npy"), "--out", str(tmp_path / "o.json")]
     assert main(command) == 1
     assert "no inference rule 'relased'; this SAE has:" in one_line(capsys)
@@ -226,13 +226,10 @@ def test_contexts_longer_than_the_model_are_refused(neox_directory, tmp_path, ca
     assert not (tmp_path / "activations").exists()
 
 
-def test_misshapen_texts_are_refused(neox_directory, activations, tmp_path, capsys):
-    assert train_sae(activations, "topk", "--variant", "topk", "--k", "2") == 0
+def test_misshapen_texts_are_refused(neox_directory, tmp_path, capsys):
     write_json(tmp_path / "texts.json", {"train": {"a": ["w2"]}})
-    command = ["evaluate", "probing", "--lm", str(neox_directory), "--layer", "1", "--sae", str(tmp_path / "sae/topk")]
-    command += ["--texts", str(tmp_path / "texts.json"), "--context-length", "16", "--out", str(tmp_path / "o.json")]
-    capsys.readouterr()
-    assert main(command) == 1
+    command = ["cache-texts", "--lm", str(neox_directory), "--layer", "1", "--kind", "classes"]
+    assert main([*command, "--texts", str(tmp_path / "texts.json"), "--out", str(tmp_path / "residuals")]) == 1
     assert one_line(capsys).endswith('texts.json: wants the keys "train" and "test", each an object of lists of texts')
 
 
@@ -263,14 +260,21 @@ def test_the_recorded_config_is_the_given_one(tmp_path):
     assert read_json(tmp_path / "config.json") == config
 
 
+def run(*words):
+    assert main([str(word) for word in words]) == 0
+
+
 def test_scr_by_hand_gives_saebenchs_number(tmp_path):
     weights, _ = read_tensors(GOLDEN / "sae_topk.safetensors")
     names = {"W_enc_DF": "W_enc", "b_enc_F": "b_enc", "W_dec_FD": "W_dec", "b_dec_D": "b_dec"}
     sae = SAE(**{field: weights[name] for field, name in names.items()}, inference="topk", k=8)
     save_sae(tmp_path / "sae", sae, {}, {}, pd.DataFrame())
-    command = ["evaluate", "scr", "--lm", str(GOLDEN / "lm"), "--layer", "2", "--sae", str(tmp_path / "sae")]
-    command += ["--quadrants", str(GOLDEN / "scr_quadrants.json"), "--perturbed-latents", "5", "20"]
-    assert main([*command, "--out", str(tmp_path / "scr.json")]) == 0
+    residuals, probes = tmp_path / "residuals", tmp_path / "probes.safetensors"
+    quadrants = ["--kind", "quadrants", "--texts", GOLDEN / "scr_quadrants.json"]
+    run("cache-texts", "--lm", GOLDEN / "lm", "--layer", 2, *quadrants, "--out", residuals)
+    run("train-probes", "--residuals", residuals, "--families", "scr", "--out", probes)
+    of_texts = ["--residual-folders", residuals, "--probe-files", probes, "--perturbed-latents", 5, 20]
+    run("evaluate", "texts", "--sae", tmp_path / "sae", *of_texts, "--out", tmp_path / "scr.json")
     ours, reference = read_json(tmp_path / "scr.json"), read_json(GOLDEN / "reference_topk.json")["scr"]["averages"]
     for n in (5, 20):
         assert ours[f"scr_metric_threshold_{n}"] == pytest.approx(reference[f"scr_metric_threshold_{n}"], abs=1e-5)

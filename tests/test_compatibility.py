@@ -41,7 +41,7 @@ def edit_metadata(sae, **values):
     write_json(sae / "cfg.json", config | {"metadata": config["metadata"] | values})
 
 
-@pytest.mark.parametrize("stage", [("evaluate", "core"), ("evaluate", "subspace"), ("calibrate",)])
+@pytest.mark.parametrize("stage", [("evaluate", "tokens"), ("calibrate",)])
 def test_another_hook_or_model_is_refused_unless_it_is_allowed(use, stage, neox_directory, tmp_path):
     more = ["--l0", 2] if stage == ("calibrate",) else []
     status, lines = use(*stage, layer=0, more=more)
@@ -68,28 +68,28 @@ def test_another_config_is_another_model(use, lm, neox_directory, tmp_path):
     shutil.copytree(neox_directory, other)
     config = read_json(other / "config.json")
     write_json(other / "config.json", config | {"transformers_version": "5.0.0", "use_cache": False})
-    assert use("evaluate", "core", lm=other) == (0, [])
+    assert use("evaluate", "tokens", lm=other) == (0, [])
     write_json(other / "config.json", config | {"layer_norm_eps": 0.1})
-    status, lines = use("evaluate", "core", lm=other)
+    status, lines = use("evaluate", "tokens", lm=other)
     assert status == 1 and "trained at model_sha256 " in lines[0]
 
 
 def test_what_was_allowed_is_recorded(use, tmp_path):
-    status, lines = use("evaluate", "core", layer=0, more=["--allow-mismatch"])
+    status, lines = use("evaluate", "tokens", layer=0, more=["--allow-mismatch"])
     assert status == 0 and len(lines) == 1 and "trained at hook_name" in lines[0]
-    found = read_json(tmp_path / "out")["differences"]
+    found = read_json(tmp_path / "out")[0]["differences"]
     assert found == {"hook_name": {"trained": "blocks.1.hook_resid_post", "here": "blocks.0.hook_resid_post"}}
 
 
 def test_other_contexts_are_warned_of_and_recorded(use, sae, tokens_CL, tmp_path):
     np.save(tmp_path / "short.npy", tokens_CL[:, 1:9].numpy())
-    status, lines = use("evaluate", "core", tokens=tmp_path / "short.npy")
+    status, lines = use("evaluate", "tokens", tokens=tmp_path / "short.npy")
     assert status == 0
     assert [line.split("wta-k2: ")[1] for line in lines] == [
         "trained at context_size 16, used at 8",
         "trained at prepend_bos True, used at False",
     ]
-    record = read_json(tmp_path / "out")
+    record = read_json(tmp_path / "out")[0]
     assert record["differences"]["prepend_bos"] == {"trained": True, "here": False}
     table = collect_metrics("x", [sae], [tmp_path / "out"])
     assert "differences" not in set(table["metric"])
@@ -108,21 +108,22 @@ def test_tokens_of_another_tokenizer_are_refused(use, lm, tmp_path):
 
     for name, tokenizer in (("own", lm.tokenizer), ("other", Renamed())):
         write_tokens(tmp_path / f"{name}.safetensors", ["w2 w3 w4 w5"] * 20, tokenizer, 8, 4, description={"tokenizer": name})
-    assert use("evaluate", "core", tokens=tmp_path / "own.safetensors")[0] == 0
-    status, lines = use("evaluate", "core", tokens=tmp_path / "other.safetensors")
+    assert use("evaluate", "tokens", tokens=tmp_path / "own.safetensors")[0] == 0
+    status, lines = use("evaluate", "tokens", tokens=tmp_path / "other.safetensors")
     assert status == 1 and "other.safetensors: made by another tokenizer (other) than this model's" in lines[0]
 
 
 def test_what_an_sae_does_not_say_is_not_held_against_it(lm):
-    assert model_differences({}, lm) == {}
-    assert model_differences({"hook_name": "blocks.2.hook_resid_pre"}, lm) == {}  # the same place by another name
-    assert list(model_differences({"hook_name": "blocks.1.hook_mlp_out"}, lm)) == ["hook_name"]
+    hook = lm.hook()
+    assert model_differences({}, hook) == {}
+    assert model_differences({"hook_name": "blocks.2.hook_resid_pre"}, hook) == {}  # the same place by another name
+    assert list(model_differences({"hook_name": "blocks.1.hook_mlp_out"}, hook)) == ["hook_name"]
     options = {"model_from_pretrained_kwargs": {"center_writing_weights": True}}
-    assert list(model_differences(options, lm)) == ["center_writing_weights"]
-    assert context_differences({}, lm, 16, True) == {}
-    assert context_differences({"model_name": lm.source}, lm, 16, True) == {}
-    assert list(context_differences({"model_name": "gpt2-small"}, lm, 16, True)) == ["model_name"]
-    assert context_differences({"model_name": "gpt2-small", "model_sha256": "x"}, lm, 16, True) == {}
+    assert list(model_differences(options, hook)) == ["center_writing_weights"]
+    assert context_differences({}, hook, 16, True) == {}
+    assert context_differences({"model_name": hook.model}, hook, 16, True) == {}
+    assert list(context_differences({"model_name": "gpt2-small"}, hook, 16, True)) == ["model_name"]
+    assert context_differences({"model_name": "gpt2-small", "model_sha256": "x"}, hook, 16, True) == {}
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,8 @@ def test_rates_that_part_in_the_evaluation_have_a_record_each(use, sae, neox_dir
     """Of 12 contexts: 0.05 and 0.08 give one winner, 0.17 two; all three share the SAE, as if trained on small batches."""
     edit_metadata(sae, rates=[0.05, 0.08, 0.17])
     more = ["--inference", "released", "per_latent", "--batch-contexts", 12, "--latents-out", tmp_path / "latents"]
-    assert use("evaluate", "core", more=more)[0] == 0
+    core = ["--families", "core"]
+    assert use("evaluate", "tokens", more=[*core, *more])[0] == 0
     records = read_json(tmp_path / "out")
     assert [(record["inference"], record.get("rates")) for record in records] == [
         ("released", [0.05, 0.08]),
@@ -162,7 +164,7 @@ def test_rates_that_part_in_the_evaluation_have_a_record_each(use, sae, neox_dir
     ]
     for record in records[:2]:  # each is the record of an SAE that was trained for its rates alone
         edit_metadata(sae, rates=record["rates"])
-        assert use("evaluate", "core", more=["--inference", "released", "--batch-contexts", 12])[0] == 0
+        assert use("evaluate", "tokens", more=[*core, "--inference", "released", "--batch-contexts", 12])[0] == 0
         assert read_json(tmp_path / "out") == record
     edit_metadata(sae, rates=[0.05, 0.08, 0.17])
     write_json(tmp_path / "out", records)
@@ -193,7 +195,13 @@ def test_every_rate_of_a_texts_evaluation_has_its_winners(sae, neox_directory, t
         split: {name: [f"w{i} w{j} w7" for i in range(2, 9)] for j, name in ((3, "a"), (5, "b"))} for split in ("train", "test")
     }
     write_json(tmp_path / "texts.json", {"source": {"longer_than": -1, "name": "x"}, **texts})
-    command = ["evaluate", "probing", "--lm", neox_directory, "--layer", "1", "--sae", sae, "--inference", "released"]
-    command += ["--texts", tmp_path / "texts.json", "--context-length", "16", "--batch-texts", "100", "--out", tmp_path / "out"]
-    assert main(list(map(str, command))) == 0
+    residuals, probes = tmp_path / "residuals", tmp_path / "probes"
+    texts = ["--kind", "classes", "--texts", tmp_path / "texts.json", "--context-length", 16]
+    of_texts = ["--residual-folders", residuals, "--probe-files", probes, "--batch-texts", 100]
+    for command in (
+        ["cache-texts", "--lm", neox_directory, "--layer", 1, *texts, "--out", residuals],
+        ["train-probes", "--residuals", residuals, "--families", "probing", "--out", probes],
+        ["evaluate", "texts", "--sae", sae, "--inference", "released", *of_texts, "--out", tmp_path / "out"],
+    ):
+        assert main([str(word) for word in command]) == 0
     assert [record["rates"] for record in read_json(tmp_path / "out")] == [[0.2, 2 / 7 - 1e-9], [2 / 7 + 1e-9]]  # 1 and 2 of 7

@@ -110,8 +110,9 @@ def test_an_sae_and_a_model_of_ones_own_are_evaluated_by_the_script(finished):
     command = ["examples/evaluate_own_sae.sh", f"{run}/lm", "1", f"{run}/sae/topk-k4", "mine", text]
     process = by_hand(finished, *command, CONTEXTS="16", CONTEXT_LENGTH="64")
     assert process.returncode == 0, process.stderr
-    assert read_json(finished / "mine/core.json")["l0"] == pytest.approx(4, abs=0.1)
-    assert read_json(finished / "mine/geometry.json")["sae"] == "topk-k4"
+    core, geometry = read_json(finished / "mine/metrics.json")
+    assert core["l0"] == pytest.approx(4, abs=0.1)
+    assert (geometry["sae"], geometry["inference"]) == ("topk-k4", None)
     assert by_hand(finished, command[0]).returncode == 2
 
 

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
@@ -94,10 +95,13 @@ def test_missing_thresholds_give_no_ratio():
 
 @pytest.mark.parametrize("with_thresholds", [True, False])
 def test_the_stage_reads_the_thresholds_beside_the_weights(tmp_path, with_thresholds):
-    sae = replace(golden.identity_sae(2), inference="threshold", threshold=torch.tensor(0.5))
-    thresholds = {"threshold": sae.threshold, "per_latent": torch.tensor([1.0, 2.0, 4.0, 1.0])}
+    sae = replace(golden.identity_sae(64), inference="threshold", threshold=torch.tensor(0.5))
+    thresholds = {"threshold": sae.threshold, "per_latent": torch.tensor([1.0, 2.0, 4.0, 1.0]).repeat(32)}
     save_sae(tmp_path / "sae", sae, thresholds if with_thresholds else {}, {}, pd.DataFrame())
-    assert main(["evaluate", "geometry", "--sae", str(tmp_path / "sae"), "--out", str(tmp_path / "geometry.json")]) == 0
+    np.save(tmp_path / "tokens.npy", golden.tokens()[:2].numpy())
+    command = ["evaluate", "tokens", "--lm", golden.FOLDER / "lm", "--layer", 2, "--token-file", tmp_path / "tokens.npy"]
+    command += ["--sae", tmp_path / "sae", "--families", "geometry", "--out", tmp_path / "geometry.json"]
+    assert main(list(map(str, command))) == 0
     found = read_json(tmp_path / "geometry.json")
     assert found["inference"] is None
     assert found["encoder_decoder_cosine_sim_mean"] == 1

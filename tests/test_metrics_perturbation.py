@@ -1,16 +1,18 @@
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 
 import metrics_golden as golden
+from wta_sae.activations.text_caching import tokenize_texts
 from wta_sae.base.errors import UserError
 from wta_sae.metrics.ablation import ablated_logits, top_latents
-from wta_sae.metrics.pooling import Pooled, pool_texts, tokenize_texts
+from wta_sae.metrics.pooling import Pooled
 from wta_sae.metrics.probes import Probe
-from wta_sae.metrics.scr import QUADRANTS, SETS, balanced_groups, pool_quadrants, scr_metrics, set_effects, train_set_probes
-from wta_sae.metrics.tasks import pool_classes
-from wta_sae.metrics.tpp import class_accuracies, class_effects, tpp_metrics, train_class_probes
+from wta_sae.metrics.scr import SETS, scr_metrics, set_effects, train_set_probes
+from wta_sae.metrics.tpp import ClassProbes, class_accuracies, class_effects, tpp_metrics, train_class_probes
+from wta_sae.text.labelled_groups import QUADRANTS, set_groups
 
 N_VALUES = (2, 5, 10, 20, 50)
 # At SAEBench's seed the draws are its own, so only rounding can turn a decision: five of the 1000 texts that a mean is over.
@@ -34,20 +36,21 @@ def golden_set_probes(name: str) -> dict[str, Probe]:
 @pytest.mark.parametrize("name", golden.NAMES)
 def test_tpp_probes_and_effects_agree_with_saebench(name):
     train, test = golden.pooled_classes()
-    generator = torch.Generator().manual_seed(42)
-    probes = train_class_probes(train, test, generator)
-    for group, probe in probes.items():
+    found = train_class_probes(train, test, seed=42)
+    for group, probe in found.probes.items():
         expected = golden_probe(name, f"tpp/probe/{group}")
         torch.testing.assert_close((probe.weight_D, probe.bias), (expected.weight_D, expected.bias), rtol=1e-4, atol=1e-5)
-    class_accuracies(torch.zeros(len(test.residual_ND), len(probes)), test, generator)  # SAEBench draws for these in between
-    probes = {group: golden_probe(name, f"tpp/probe/{group}") for group in probes}
+    probes = {group: golden_probe(name, f"tpp/probe/{group}") for group in found.probes}
+    generator = torch.Generator()
+    generator.set_state(found.generator_state)  # after the draws for the accuracies, which SAEBench makes in between
     effects = class_effects(train, name, probes, golden.saes()[name].W_dec_FD, generator)
-    for group, found in effects.items():
-        torch.testing.assert_close(found, golden.stages(name)[f"tpp/effect/{group}"], rtol=1e-5, atol=1e-5)
+    for group, effects_F in effects.items():
+        torch.testing.assert_close(effects_F, golden.stages(name)[f"tpp/effect/{group}"], rtol=1e-5, atol=1e-5)
 
 
 def test_tpp_agrees_with_saebench():
-    found = tpp_metrics(golden.saes(), *golden.pooled_classes(), N_VALUES, seed=42)
+    pooled = golden.pooled_classes()
+    found = tpp_metrics(golden.saes(), *pooled, train_class_probes(*pooled, seed=42), N_VALUES)
     for name in golden.NAMES:
         expected = golden.reference(name)["tpp"]["averages"]
         assert len(expected) == 15
@@ -101,7 +104,7 @@ def test_ablation_of_pooled_codes_is_ablation_of_every_position(ending, masked, 
     pooled_x = (sae.decode(without) + error).sum(1) / valid.sum(1)
     expected = torch.stack([probe.logits(pooled_x) for probe in probes], 1)
 
-    pooled = pool_texts(lm, {"sae": sae}, {"all": texts})
+    (pooled,) = golden.pooled({"all": {"all": texts}}, {"sae": sae})
     found = ablated_logits(pooled, "sae", ending, latents.unique(), probes, sae.W_dec_FD)
     torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-3)
     clean = torch.stack([probe.logits(pooled.residual_ND) for probe in probes], 1)
@@ -119,7 +122,9 @@ def test_top_latents_are_those_with_an_effect():
 
 def test_scr_groups_hold_what_they_should():
     quadrants = {name: [f"{name} {i}" for i in range(n)] for name, n in zip(QUADRANTS, (6, 4, 3, 9), strict=True)}
-    groups = balanced_groups(quadrants, "train", seed=42)
+    groups, again, other = (
+        set_groups(Path("q.json"), {"train": quadrants, "test": quadrants}, seed)["train"] for seed in (42, 42, 43)
+    )
     assert {group: len(texts) for group, texts in groups.items()} == dict.fromkeys(groups, 6)  # s = 3, of neg_pos and pos_pos
     assert sorted(groups["attribute positive"]) == [f"{q} {i}" for q in ("pos_neg", "pos_pos") for i in range(3)]
     assert sorted(groups["attribute negative"]) == [f"{q} {i}" for q in ("neg_neg", "neg_pos") for i in range(3)]
@@ -127,7 +132,7 @@ def test_scr_groups_hold_what_they_should():
     assert sorted(groups["concept negative"]) == [f"{q} {i}" for q in ("neg_neg", "pos_neg") for i in range(3)]
     assert sorted(groups["biased positive"]) == [f"pos_pos {i}" for i in range(6)]
     assert sorted(groups["biased negative"]) == [f"neg_neg {i}" for i in range(6)]
-    assert groups == balanced_groups(quadrants, "train", seed=42) != balanced_groups(quadrants, "train", seed=43)
+    assert groups == again != other
 
 
 def sets_in_the_plane(followed: str) -> tuple[Pooled, dict[str, Probe]]:
@@ -173,7 +178,7 @@ def test_scr_by_hand(followed, direction):
         assert found[f"scr_metric_threshold_1{ending}"] == pytest.approx(0.5)
 
 
-def classes_on_axes(count: int, leak: float = 0.0) -> tuple[Pooled, dict[str, Probe]]:
+def classes_on_axes(count: int, leak: float = 0.0) -> tuple[Pooled, ClassProbes]:
     """Twenty texts a class at its own unit vector, an SAE with a latent for each, and probes that split them half way.
 
     leak: what the first latent's code gains at masked positions.
@@ -182,24 +187,25 @@ def classes_on_axes(count: int, leak: float = 0.0) -> tuple[Pooled, dict[str, Pr
     leaks = leak * torch.eye(count)[0]
     names = "abcdef"[:count]
     probes = {name: Probe(2 * torch.eye(count)[i], torch.tensor(-1.0)) for i, name in enumerate(names)}
-    return Pooled({name: 20 for name in names}, residual, {"sae": residual}, {"sae": residual + leaks}), probes
+    pooled = Pooled({name: 20 for name in names}, residual, {"sae": residual}, {"sae": residual + leaks})
+    generator = torch.Generator().manual_seed(0)
+    logits_NC = torch.stack([probe.logits(residual) for probe in probes.values()], 1)
+    return pooled, ClassProbes(probes, class_accuracies(logits_NC, pooled, generator), generator.get_state())
 
 
-def test_tpp_by_hand(monkeypatch):
+def test_tpp_by_hand():
     pooled, probes = classes_on_axes(3)
-    monkeypatch.setattr("wta_sae.metrics.tpp.train_class_probes", lambda *_: probes)
     sae = replace(golden.identity_sae(3), W_dec_FD=torch.eye(3))
-    found = tpp_metrics({"sae": sae}, pooled, pooled, (1,))["sae"].metrics
+    found = tpp_metrics({"sae": sae}, pooled, pooled, probes, (1,))["sae"].metrics
     # A class's texts fall to the origin, where its own probe says no (half its task), and the others say no, rightly.
     expected = {"total_metric": 0.5, "intended_diff_only": 0.5, "unintended_diff_only": 0}
     assert found == {f"tpp_threshold_1_{name}{end}": value for name, value in expected.items() for end in ("", "_masked")}
 
 
-def test_the_leak_is_in_saebenchs_names_only(monkeypatch):
+def test_the_leak_is_in_saebenchs_names_only():
     pooled, probes = classes_on_axes(2, leak=5.0)
-    monkeypatch.setattr("wta_sae.metrics.tpp.train_class_probes", lambda *_: probes)
     sae = replace(golden.identity_sae(2), W_dec_FD=torch.tensor([[1.0, 0.2], [0.0, 1.0]]))
-    found = tpp_metrics({"sae": sae}, pooled, pooled, (1,))["sae"].metrics
+    found = tpp_metrics({"sae": sae}, pooled, pooled, probes, (1,))["sae"].metrics
     # Taking a's latent out moves b's texts only through the leak, by 5 (1, 0.2), and there b's probe no longer knows them.
     assert found["tpp_threshold_1_unintended_diff_only_masked"] == 0
     assert found["tpp_threshold_1_unintended_diff_only"] == 0.25  # half of b's task, and nothing for the other class
@@ -220,7 +226,7 @@ def test_the_order_of_the_latents_does_not_matter():
         )
 
     train, test = map(with_both, golden.pooled_classes())
-    found = tpp_metrics(saes, train, test, (5, 20))
+    found = tpp_metrics(saes, train, test, train_class_probes(train, test), (5, 20))
     assert found["permuted"].metrics == pytest.approx(found["plain"].metrics)
     train, test = map(with_both, golden.pooled_sets())
     found = scr_metrics(saes, train, test, golden_set_probes("topk"), (5, 20))
@@ -228,13 +234,14 @@ def test_the_order_of_the_latents_does_not_matter():
 
 
 def test_perturbation_from_end_to_end():
-    lm, saes = golden.language_model(), golden.saes()
+    saes = golden.saes()
     texts = {split: {name: found[:20] for name, found in golden.texts()[split].items()} for split in ("train", "test")}
-    found = tpp_metrics(saes, *pool_classes(lm, saes, texts, context=32), (2,))
+    pooled = golden.pooled(texts, saes, context_length=32)
+    found = tpp_metrics(saes, *pooled, train_class_probes(*pooled), (2,))
     assert set(found) == set(golden.NAMES)
     assert len(found["topk"].metrics) == 6
     quadrants = {split: {name: found[:20] for name, found in golden.quadrants()[split].items()} for split in ("train", "test")}
-    train, test = pool_quadrants(lm, saes, quadrants, context=32)
+    train, test = golden.pooled(set_groups(Path("golden"), quadrants, 42), saes, context_length=32)
     found = scr_metrics(saes, train, test, train_set_probes(train, test, seed=42), (2,))
     assert {"scr_dir1_threshold_2", "scr_dir2_threshold_2_masked"} <= set(found["batchtopk"].metrics)
 
@@ -242,16 +249,16 @@ def test_perturbation_from_end_to_end():
 @pytest.mark.parametrize(
     ("quadrants", "message"),
     [
-        ({"test": {}}, "no 'train' split"),
-        ({"train": {"pos_pos": ["x"]}}, "train has no 'pos_neg'"),
-        ({"train": {name: ["x"] for name in QUADRANTS}}, "too few train texts"),
+        ({"pos_pos": ["x"]}, "quadrants.json: train lacks pos_neg, neg_pos, neg_neg; it wants pos_pos, "),
+        ({name: ["x"] for name in QUADRANTS}, "quadrants.json: train has too few texts"),
     ],
 )
 def test_bad_quadrants_are_refused(quadrants, message):
     with pytest.raises(UserError, match=message):
-        pool_quadrants(golden.language_model(), golden.saes(), quadrants)
+        set_groups(Path("quadrants.json"), {"train": quadrants}, 42)
 
 
 def test_sets_name_the_groups():
-    groups = balanced_groups({name: ["a", "b"] for name in QUADRANTS}, "train", 0)
+    quadrants = {name: ["a", "b"] for name in QUADRANTS}
+    groups = set_groups(Path("quadrants.json"), {"train": quadrants, "test": quadrants}, 0)["train"]
     assert [group for pair in SETS.values() for group in pair] == list(groups)

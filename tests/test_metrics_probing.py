@@ -1,16 +1,20 @@
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 import metrics_golden as golden
+from wta_sae.activations.text_caching import tokenize_texts
 from wta_sae.base.errors import UserError
-from wta_sae.metrics.pooling import Pooled, pool_texts, released_winners, tokenize_texts, with_winners
+from wta_sae.machine.files import write_json
+from wta_sae.metrics.pooling import Pooled, released_winners, with_winners
 from wta_sae.metrics.probes import FULL_PROBE, PERTURBATION_PROBE, Recipe, train_probe
-from wta_sae.metrics.probing import probing_metrics, top_k_accuracy
-from wta_sae.metrics.tasks import one_vs_rest, pool_classes
+from wta_sae.metrics.probing import probing_baseline, probing_metrics, top_k_accuracy
+from wta_sae.metrics.tasks import one_vs_rest
+from wta_sae.text.labelled_groups import class_groups, read_labelled_texts
 
 # At SAEBench's seed the draws are its own, so only rounding can turn a decision: five of the 1000 texts that a mean is over.
 FIVE_TEXTS = 0.005
@@ -26,7 +30,8 @@ def test_pooled_codes_agree_with_saebench(name):
 
 
 def test_probing_agrees_with_saebench():
-    found = probing_metrics(*golden.pooled_classes(), seed=42)
+    pooled = golden.pooled_classes()
+    found = probing_metrics(*pooled, probing_baseline(*pooled, seed=42))
     for name in golden.NAMES:
         expected = golden.reference(name)["sparse_probing"]["averages"]
         assert len(expected) == 8
@@ -35,7 +40,7 @@ def test_probing_agrees_with_saebench():
 
 def test_tokens_are_bos_text_padding():
     lm = golden.language_model()
-    short, long = tokenize_texts(lm, ["print", "def f(x): return x " * 20], context=12)
+    short, long = tokenize_texts(lm, ["print", "def f(x): return x " * 20], 12)
     ids = lm.tokenizer("def f(x): return x " * 20, add_special_tokens=False)["input_ids"]
     assert short.tolist() == [0, *lm.tokenizer("print")["input_ids"], *[1] * (11 - len(lm.tokenizer("print")["input_ids"]))]
     assert long.tolist() == [0, *ids[:11]]
@@ -65,7 +70,7 @@ def test_pooling_in_pieces_equals_whole_batches(inference):
         "a": [text[: 20 + i] for i, text in enumerate(texts[:65])],
         "b": [text[: 20 + i] for i, text in enumerate(texts[:40])],
     }
-    found = pool_texts(golden.language_model(), {"sae": sae}, groups, context=16, batch_texts=30)
+    (found,) = golden.pooled({"train": groups}, {"sae": sae}, context_length=16, batch_texts=30)
     for group, members in groups.items():
         residual, codes, leaky = pooled_plainly(sae, members, context=16, batch_texts=30)
         rows = found.rows(group)
@@ -159,7 +164,8 @@ def test_selection_on_the_test_set_flatters_and_validation_does_not():
     train = Pooled(groups, torch.randn(240, 8, generator=generator), codes, codes)
     test_codes = {"noise": torch.randn(240, 32, generator=generator)}
     test = Pooled(groups, torch.randn(240, 8, generator=generator), test_codes, test_codes)
-    found = [probing_metrics(train, test, k_values=(1,), seed=seed)["noise"].metrics for seed in range(5)]
+    baselines = [probing_baseline(train, test, k_values=(1,), seed=seed) for seed in range(5)]
+    found = [probing_metrics(train, test, baseline, k_values=(1,))["noise"].metrics for baseline in baselines]
     selected = sum(f["sae_test_accuracy"] for f in found) / 5
     validated = sum(f["sae_test_accuracy_validated"] for f in found) / 5
     assert selected > 0.53  # of labels that nothing predicts
@@ -168,9 +174,10 @@ def test_selection_on_the_test_set_flatters_and_validation_does_not():
 
 def test_every_sae_meets_the_same_tasks():
     train, test = golden.pooled_classes()
-    alone = probing_metrics(*(replace(p, codes={"topk": p.codes["topk"]}) for p in (train, test)), k_values=(5,))
-    after = probing_metrics(train, test, k_values=(5,))
-    last = probing_metrics(*(replace(p, codes=dict(reversed(p.codes.items()))) for p in (train, test)), k_values=(5,))
+    baseline = probing_baseline(train, test, k_values=(5,))
+    alone = probing_metrics(*(replace(p, codes={"topk": p.codes["topk"]}) for p in (train, test)), baseline, (5,))
+    after = probing_metrics(train, test, baseline, (5,))
+    last = probing_metrics(*(replace(p, codes=dict(reversed(p.codes.items()))) for p in (train, test)), baseline, (5,))
     assert alone["topk"].metrics == after["topk"].metrics == last["topk"].metrics
 
 
@@ -179,7 +186,8 @@ def test_texts_are_probed_from_end_to_end():
         "train": {"word": ["alpha beta gamma"] * 8, "code": ["x = (1, 2)"] * 8},
         "test": {"word": ["gamma delta beta"] * 4, "code": ["y = (3, 4)"] * 4},
     }
-    found = probing_metrics(*pool_classes(golden.language_model(), golden.saes(), texts, context=16), k_values=(1,))
+    pooled = golden.pooled(texts, golden.saes(), context_length=16)
+    found = probing_metrics(*pooled, probing_baseline(*pooled, k_values=(1,)), k_values=(1,))
     assert set(found) == set(golden.NAMES)
     for evaluation in found.values():
         assert set(evaluation.metrics) == {
@@ -197,14 +205,20 @@ def test_texts_are_probed_from_end_to_end():
         ({"a": ["x"] * 9, "b": ["x"] * 3}, {"a": ["x"], "b": ["x"]}, "class 'b' has 3 train texts"),
         ({"a": ["x"], "b": ["x"]}, {"a": ["x"], "b": []}, "class 'b' has no test text"),
         ({"a": ["x"], "b": ["x"]}, {"a": ["x"], "c": ["x"]}, "different classes"),
-        ({"a": ["x"], "b": [""]}, {"a": ["x"], "b": ["x"]}, "no ordinary token"),
     ],
 )
 def test_bad_texts_are_refused(train, test, message):
     with pytest.raises(UserError, match=message):
-        pool_classes(golden.language_model(), golden.saes(), {"train": train, "test": test})
+        class_groups(Path("texts.json"), {"train": train, "test": test})
 
 
-def test_a_missing_split_is_refused():
-    with pytest.raises(UserError, match="no 'test' split"):
-        pool_classes(golden.language_model(), golden.saes(), {"train": {"a": ["x"], "b": ["x"]}})
+def test_a_text_without_ordinary_tokens_is_refused():
+    with pytest.raises(UserError, match="'' has no ordinary token"):
+        golden.pooled({"train": {"a": ["x", ""]}}, golden.saes(), context_length=16)
+
+
+@pytest.mark.parametrize("texts", [{"train": {"a": ["x"]}}, {"train": {"a": "x"}, "test": {"a": ["x"]}}, ["x"]])
+def test_a_file_of_another_shape_is_refused(texts, tmp_path):
+    write_json(tmp_path / "texts.json", texts)
+    with pytest.raises(UserError, match=r"texts.json: (wants the keys|train is not an object of lists)"):
+        read_labelled_texts(tmp_path / "texts.json")

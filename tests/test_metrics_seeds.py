@@ -12,8 +12,8 @@ from statistics import fmean, stdev
 import pytest
 
 import metrics_golden as golden
-from wta_sae.metrics.probing import probing_metrics
-from wta_sae.metrics.tpp import tpp_metrics
+from wta_sae.metrics.probing import probing_baseline, probing_metrics
+from wta_sae.metrics.tpp import tpp_metrics, train_class_probes
 
 FIVE_SEEDS = range(42, 47)
 # Where the mean over FIVE_SEEDS is off by 0.025 to 0.031. SAEBench's draw is the odd one out there, by 1.2 to 1.5 standard
@@ -40,8 +40,9 @@ def reference() -> dict[tuple[str, str], float]:
 @cache
 def draw(seed: int) -> dict[tuple[str, str], float]:
     """The same of ours."""
-    probing = probing_metrics(*golden.pooled_classes(), seed=seed)
-    tpp = tpp_metrics(golden.saes(), *golden.pooled_classes(), (2, 5, 10, 20, 50), seed=seed)
+    pooled = golden.pooled_classes()
+    probing = probing_metrics(*pooled, probing_baseline(*pooled, seed=seed))
+    tpp = tpp_metrics(golden.saes(), *pooled, train_class_probes(*pooled, seed=seed), (2, 5, 10, 20, 50))
     return {(name, key): value for name in probing for key, value in (probing[name] | tpp[name]).metrics.items()}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from workflow import ROOT
+from workflow import ROOT, RULES
 from wta_sae.__main__ import main, outputs_of
 from wta_sae.base import ownership
 from wta_sae.base.errors import PassingError
@@ -201,12 +201,12 @@ def test_a_stage_owns_all_that_it_writes(tmp_path, monkeypatch, capsys):
 
 
 def test_every_output_of_a_rule_is_known_as_one():
-    """By the name of the flag before it."""
-    rules = "".join(file.read_text() for file in (ROOT / "workflow/rules").glob("*.smk"))
-    rules = rules.replace("mv {input}.copy {output}", "")  # no stage of ours, and whole or not at all
-    flags = set(re.findall(r"--([\w-]+) \{output[\w.]*\}", rules))
-    assert len(re.findall(r"\{output", rules)) == len(re.findall(r"--[\w-]+ \{output", rules))
-    assert {"out", "pdf", "latents-out", "probing-out"} <= flags
-    for flag in flags:
-        assert outputs_of({flag.replace("-", "_"): "path"}) == ["path"], flag
+    """By its name, which is the flag."""
+    outputs = [
+        output[1] for body in RULES.values() if (output := re.search(r"^ +output:\n((?:^ {8}.*\n)+)", body, re.MULTILINE))
+    ]
+    names = {name for output in outputs for name in re.findall(r"^ {8}(\w+)=", output, re.MULTILINE)}
+    assert names == {"out", "pdf", "png", "latents_out"}
+    for name in names:
+        assert outputs_of({name: "path"}) == ["path"], name
     assert outputs_of({"out": ["a", "b"], "latents_out": None, "layout": "c"}) == ["a", "b"]

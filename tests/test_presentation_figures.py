@@ -166,7 +166,7 @@ def test_figure1_takes_the_first_sae_given_for_a_rate(tmp_path):
     command = ["figure1", "--published", str(ROOT / "paper" / "published.yaml")]
     for out, names in (("both", ["wta-k20", "wta-k20-seed43"]), ("first", ["wta-k20"])):
         command_of = [*command, "--saes", *(str(tmp_path / name) for name in names)]
-        command_of += ["--geometry", *(str(tmp_path / f"{name}.safetensors") for name in names)]
+        command_of += ["--latent-files", *(str(tmp_path / f"{name}.safetensors") for name in names)]
         assert main([*command_of, "--pdf", str(tmp_path / f"{out}.pdf"), "--png", str(tmp_path / f"{out}.png")]) == 0
     assert (tmp_path / "both.png").read_bytes() == (tmp_path / "first.png").read_bytes()
 

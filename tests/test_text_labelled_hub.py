@@ -13,9 +13,9 @@ from workflow import ROOT
 from wta_sae.__main__ import main
 from wta_sae.base.errors import UserError
 from wta_sae.machine.files import read_json
-from wta_sae.metrics.scr import balanced_groups
 from wta_sae.plan.commands import flags
 from wta_sae.plan.labelled_sets import HUB, class_sets, concept_pairs, drawn_datasets, fetch_options
+from wta_sae.text.labelled_groups import set_groups
 from wta_sae.text.labelled_rows import SPLIT, TEXT, read_rows, write_rows
 
 SEED = 42
@@ -174,10 +174,10 @@ def test_the_sets_are_saebenchs_own(folder):
     for texts, reference in zip(ours, theirs["sets"].values(), strict=True):
         assert [texts["train"], texts["test"]] == reference
     for pair, reference in zip(concept_pairs(config(folder)), theirs["pairs"], strict=True):
-        quadrants = drawn_pair(folder, pair)
+        drawn = set_groups(folder, drawn_pair(folder, pair), SEED)
         for split, groups in zip(("train", "test"), reference, strict=True):
             # In the same order: attribute, concept, biased; the positives first.
-            assert list(balanced_groups(quadrants[split], split, SEED).values()) == list(groups.values())
+            assert list(drawn[split].values()) == list(groups.values())
 
 
 @pytest.mark.parametrize(

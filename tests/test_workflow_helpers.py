@@ -4,10 +4,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from workflow import RULES
 from wta_sae.__main__ import STAGES
 from wta_sae.plan.commands import flags
 from wta_sae.plan.dependencies import stage_files, state_of
+from wta_sae.variants.loading import modules_of
+from wta_sae.variants.registry import VARIANTS
 
 ROOT = Path(__file__).parents[1]
 
@@ -27,14 +31,14 @@ def test_what_a_stage_depends_on_follows_imports_directly_and_not():
     assert {"variants/wta/rule.py", "variants/wta/spec.py"} <= names(
         "train-sae", "variants.wta.rule", "variants.wta.spec"
     ) - files
-    assert "metrics/core.py" in names("evaluate core")
-    assert "training/trainer.py" not in names("evaluate core")
+    assert "metrics/core.py" in names("evaluate tokens")
+    assert "training/trainer.py" not in names("evaluate tokens")
     assert not any(file.startswith(("sae/", "training/")) for file in names("cache-activations"))
 
 
 def test_what_a_stage_depends_on_is_all_that_it_loads():
     """Python's own record of what an import loads is the measure, but for what decides nothing that is written."""
-    for stage in ("train-sae", "evaluate tpp", "figure1"):
+    for stage in ("train-sae", "evaluate texts", "table2"):
         module = "wta_sae.stages." + stage.replace(" ", "_").replace("-", "_")
         code = f"import sys, {module}; print(*(m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'wta_sae'))"
         loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
@@ -67,10 +71,52 @@ def test_every_stage_has_its_module_and_says_what_it_takes():
     assert modules == {stage.replace(" ", "_").replace("-", "_") for stage in STAGES}
 
 
-def test_a_rule_has_the_digest_of_the_code_that_it_runs():
-    """Or an edit of it would re-run nothing. What is freed by hand is run each time that it is asked for."""
-    run = {name: re.search(r"python -m wta_sae ((?:evaluate |label )?[\w-]+)", body) for name, body in RULES.items()}
-    stages = {name: stage[1] for name, stage in run.items() if stage and name != "free_activations"}
-    assert set(stages.values()) == set(STAGES) - {"free-activations", "evaluate probing", "evaluate tpp"}
-    for name, stage in stages.items():
-        assert re.search(rf'code_sha256\("{stage}"[,)]', RULES[name]), name
+def test_every_stage_is_run_by_a_rule_that_follows_its_code():
+    """`stage` gives a rule its digest; what is freed by hand is run each time that it is asked for."""
+    text = "".join(file.read_text() for file in (ROOT / "workflow/rules").glob("*.smk"))
+    made = re.search(r"^MADE_FROM = \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)[1]
+    named = {name.replace("_", "-") for name in re.findall(r'^    "(\w+)": ', made, re.MULTILINE)}
+    named |= set(re.findall(r'\bstage\(\s*"([\w -]+)"', text))
+    assert named == set(STAGES) - {"free-activations", "train-sae"}
+    assert 'code_sha256("train-sae", *rules_of(' in RULES["of the loop in train.smk"]
+    assert '"code": lambda wildcards: code_sha256(' in text
+
+
+TABLES = {"table1", "table-matched", "table-published", "table-claims"}
+WHOLE_RUN = {"table-claims", "reproduction", "numbers"}
+FIGURES = {"figure1", "figure2", "figure3"}
+ON_SAES = {"evaluate tokens", "evaluate texts", "calibrate"}
+TRAINING = {"train-sae of topk", "train-sae of batch_topk", "train-sae of wta"}
+FETCHING = {"collect-text", "fetch-language-model", "fetch-labelled-texts"}
+EDITS = {  # a file -> the stages whose rules run again, and no others
+    "base/progress.py": set(),
+    "base/ownership.py": set(),
+    "machine/hub.py": FETCHING | {"label files"},
+    "text/packing.py": {"tokenize"},
+    "text/labelled_groups.py": {"cache-texts"},
+    "language_model/pretraining.py": {"train-language-model"},
+    "activations/caching.py": {"cache-activations"},
+    "activations/cache.py": {"cache-activations", "free-activations"} | TRAINING,
+    "training/trainer.py": TRAINING,
+    "variants/wta/rule.py": {"train-sae of wta"},
+    "variants/topk/spec.py": {"train-sae of topk", "collect-metrics", "figure2", *WHOLE_RUN},
+    "variants/registry.py": {"collect-metrics", "figure2", *WHOLE_RUN},
+    "sae/compatibility.py": ON_SAES,
+    "metrics/subspace.py": {"evaluate tokens"},
+    "metrics/scr.py": {"train-probes", "evaluate texts"},
+    "metrics/pooling.py": {"train-probes", "evaluate texts"},
+    "metrics/columns.py": {"collect-metrics"} | FIGURES | TABLES | WHOLE_RUN,
+    "presentation/contributions_table.py": {"table2"},
+    "presentation/comparison_table.py": {"table1"},
+    "presentation/frontier_figure.py": {"figure3"},
+    "presentation/claims_table.py": {"table-claims", "reproduction"},
+    "presentation/pdf.py": {"paper"},
+}
+
+
+@pytest.mark.parametrize("file", EDITS)
+def test_an_edit_reruns_exactly_what_it_can_change(file):
+    assert (ROOT / "src/wta_sae" / file).is_file()
+    depends = {stage for stage in STAGES if stage != "train-sae" and file in names(stage)}
+    depends |= {f"train-sae of {name}" for name in VARIANTS if file in names("train-sae", *modules_of(name))}
+    assert depends == EDITS[file]

@@ -23,18 +23,22 @@ def test_probing_tpp_and_scr_on_several_datasets(tmp_path):
     own = {"run": "hub-test", "text": {"source": "hub", "hub": source}, "labelled_texts": labelled}
     (tmp_path / "own.yaml").write_text(yaml.safe_dump(own))
 
-    families = ["probing", "tpp", "scr"]
-    targets = [f"results/hub-test/metrics/topk-k4/{family}.json" for family in families]
-    process = snakemake(tmp_path, *targets, "--configfile", "tests/tiny.yaml", "own.yaml", HF_HUB_OFFLINE="1")
+    process = snakemake(
+        tmp_path,
+        "results/hub-test/metrics/topk-k4/texts.json",
+        "--configfile",
+        "tests/tiny.yaml",
+        "own.yaml",
+        HF_HUB_OFFLINE="1",
+    )
     assert process.returncode == 0, process.stdout + process.stderr
     jobs = planned_jobs(process)
     assert (jobs["fetch_text"], jobs["fetch_labelled_texts"], jobs["label_classes"], jobs["label_quadrants"]) == (1, 3, 3, 2)
 
     run = tmp_path / "results/hub-test"
-    metrics = {family: read_json(run / f"metrics/topk-k4/{family}.json") for family in families}
-    assert 0.5 <= metrics["probing"]["sae_test_accuracy"] <= 1
-    assert "tpp_threshold_2_total_metric" in metrics["tpp"]
-    assert "scr_dir1_threshold_2" in metrics["scr"]
+    metrics = read_json(run / "metrics/topk-k4/texts.json")
+    assert 0.5 <= metrics["sae_test_accuracy"] <= 1
+    assert {"tpp_threshold_2_total_metric", "scr_dir1_threshold_2"} <= set(metrics)
     assert read_tensor_metadata(run / "tokens/train.safetensors")["text"]["dataset"]["name"] == source["name"]
     drawn = read_json(run / "labelled/classes/ag_news.json")
     assert {len(texts) for texts in drawn["train"].values()} == {TRAIN_SET_SIZE // 2}

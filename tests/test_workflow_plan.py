@@ -102,22 +102,25 @@ def test_a_jobs_threads_do_not_follow_the_cores():
     computing = ("train-language-model", "cache-activations", "train-sae", "evaluate")
     found = {stage: [line for line in commands[0] if f"wta_sae {stage} " in line] for stage in computing}
     assert all(found.values())
-    threads = {re.search(r"--threads (\d+)", line)[1] for lines in found.values() for line in lines}
-    assert threads == {"1", "2"}
+    threads = {stage: {tuple(re.findall(r"--threads (\d+)", line)) for line in lines} for stage, lines in found.items()}
+    several = ("train-language-model", "cache-activations")  # the others compute with one, unless they are told
+    assert threads == {
+        stage: {("2",)} if stage in several else {("1",)} if stage == "train-sae" else {()} for stage in computing
+    }
 
 
 def test_table1_asks_for_its_own_saes_and_no_others(tmp_path):
     jobs = planned_jobs(plan(tmp_path, "results/table1.tex", run="never-run"))
-    assert jobs["train_sae"] == jobs["evaluate_core"] == 9  # three, of three seeds
+    assert jobs["train_sae"] == jobs["evaluate_tokens"] == 9  # three, of three seeds
     assert jobs["cache_activations"] == 1
-    assert not {"figure1", "figure2", "paper"} & set(jobs)
+    assert not {"figure", "paper"} & set(jobs)
 
 
 def test_saes_trained_together_are_one_job_and_each_a_target(tmp_path):
     training = {"saes_together": 4}
     jobs = planned_jobs(plan(tmp_path, "results/table1.tex", run="never-run", training=training))
     assert {rule for rule in jobs if rule.startswith("train_sae")} == {"train_saes_1", "train_saes_5", "train_saes_6"}
-    assert jobs["evaluate_core"] == 9  # of the three that are trained beside Table 1's, nothing else is made
+    assert jobs["evaluate_tokens"] == 9  # of the three that are trained beside Table 1's, nothing else is made
     process = plan(tmp_path, "results/never-run/sae/wta-k20-all", run="never-run", training=training)
     assert planned_jobs(process)["train_saes_7"] == 1
     line = next(line for line in process.stdout.splitlines() if "train-sae" in line)
@@ -129,8 +132,8 @@ def test_saes_trained_together_are_one_job_and_each_a_target(tmp_path):
 def test_figure1_needs_no_labelled_texts(tmp_path):
     jobs = planned_jobs(plan(tmp_path, "results/figure1.pdf", run="never-run"))
     assert jobs["train_sae"] == 6  # eleven rates, six different numbers of winners
-    assert jobs["evaluate_geometry"] == 6
-    assert not {"label_classes", "label_quadrants", "evaluate_core", "table1"} & set(jobs)
+    assert jobs["evaluate_tokens"] == 6
+    assert not {"label_classes", "label_quadrants", "cache_texts", "evaluate_texts", "table"} & set(jobs)
 
 
 def test_the_whole_paper(tmp_path):
@@ -218,8 +221,7 @@ def test_an_sae_from_elsewhere_is_evaluated_beside_the_others(tmp_path):
     with_it, without = planned_jobs(plan(tmp_path, **own)), planned_jobs(plan(tmp_path, run="never-run"))
     assert with_it.pop("import_sae") == 1
     more = {rule: number - without[rule] for rule, number in with_it.items() if number != without[rule]}
-    families = ("core", "geometry", "classes", "scr", "subspace")
-    assert more == dict.fromkeys((f"evaluate_{family}" for family in families), 1)
+    assert more == {"evaluate_tokens": 1, "evaluate_texts": 1}
 
 
 def test_own_text_model_and_labels(tmp_path, neox_directory):
@@ -254,6 +256,7 @@ def test_own_text_model_and_labels(tmp_path, neox_directory):
     jobs = planned(labels | {"pairs": [pair]})
     assert (jobs["collect_text"], jobs["check_language_model"], jobs["cache_activations"]) == (1, 1, 1)
     assert (jobs["label_files"], jobs["label_classes"], jobs["label_quadrants"]) == (1, 1, 1)
-    assert jobs["evaluate_scr"] == jobs["evaluate_classes"]
+    assert jobs["cache_texts"] == jobs["train_probes"] == 2
     assert not {"train_language_model", "train_tokenizer", "fetch_language_model", "label_docstrings"} & set(jobs)
-    assert not {"label_quadrants", "evaluate_scr"} & set(planned(labels))
+    without = planned(labels)
+    assert without["cache_texts"] == 1 and "label_quadrants" not in without

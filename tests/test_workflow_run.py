@@ -98,24 +98,24 @@ def test_one_figure_is_rebuilt_alone(checkout):
     (checkout / "results/figure1.pdf").unlink()
     assert plan(checkout, "results/figure1.pdf") == {"artifact": 1}
     (checkout / "results/tiny/figure1.pdf").unlink()
-    assert plan(checkout, "results/figure1.pdf") == {"figure1": 1, "artifact": 1}
+    assert plan(checkout, "results/figure1.pdf") == {"figure": 1, "artifact": 1}
 
 
 def test_a_deleted_metric_file_is_rebuilt_alone_when_asked_for(checkout):
-    core = "results/tiny/metrics/topk-k4/core.json"
+    core = "results/tiny/metrics/topk-k4/tokens.json"
     (checkout / core).unlink()
     assert plan(checkout) == {}  # no finished target needs it
-    assert plan(checkout, core) == {"evaluate_core": 1}
+    assert plan(checkout, core) == {"evaluate_tokens": 1}
 
 
 def test_a_damaged_metric_file_is_made_anew_as_the_message_says(checkout):
-    core = checkout / "results/tiny/metrics/topk-k4/core.json"
+    core = checkout / "results/tiny/metrics/topk-k4/tokens.json"
     before = core.read_bytes()
     core.write_bytes(before[:-20])
     target = "results/tiny/table1.csv"
     failed = snakemake(checkout, target, *TINY)
     assert failed.returncode == 1
-    (advice,) = set(re.findall(r"core.json: not valid JSON .* by the same command with (--forcerun \S+)", failed.stderr))
+    (advice,) = set(re.findall(r"tokens.json: not valid JSON .* by the same command with (--forcerun \S+)", failed.stderr))
     again = snakemake(checkout, target, *TINY, *advice.split())
     assert again.returncode == 0, again.stderr
     assert core.read_bytes() == before
@@ -143,8 +143,8 @@ def test_touching_the_code_does_nothing_and_editing_it_reruns_just_what_uses_it(
     try:
         file.write_text(before + "\n# edited\n")
         jobs = plan(finished)
-        assert jobs["evaluate_geometry"] == 16
-        assert not {"train_sae", "evaluate_core", "evaluate_classes", "cache_activations", "figure2", "table2"} & set(jobs)
+        assert jobs["evaluate_tokens"] == 16
+        assert not {"train_sae", "evaluate_texts", "evaluate_matched", "cache_activations", "cache_texts"} & set(jobs)
     finally:
         file.write_text(before)
     assert plan(finished) == {}
@@ -174,8 +174,8 @@ def test_a_changed_config_value_reruns_just_what_reads_it(finished, tmp_path):
     changed = tmp_path / "changed.yaml"
     changed.write_text("evaluation: {perturbed_latents: [2, 20, 50]}")
     jobs = planned_jobs(snakemake(finished, "--dry-run", *TINY, str(changed)))
-    assert {"evaluate_scr", "evaluate_classes"} <= set(jobs)
-    assert not {"train_sae", "evaluate_core", "cache_activations"} & set(jobs)
+    assert "evaluate_texts" in jobs
+    assert not {"train_sae", "evaluate_tokens", "cache_activations", "cache_texts", "train_probes"} & set(jobs)
 
 
 def test_the_same_command_by_hand_gives_the_same_sae(checkout, tmp_path):

@@ -8,11 +8,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-RULES = {  # name -> text
-    name or "of the loop in train.smk": body
-    for file in sorted((ROOT / "workflow/rules").glob("*.smk"))
-    for name, body in re.findall(r"^ *rule ?(\w*):\n(.*?)(?=^ *rule\b|\Z)", file.read_text(), re.MULTILINE | re.DOTALL)
-}
+HEAD = r"^ *(?:rule ?(?P<name>\w*)|use rule (?P<base>\w+) as (?P<child>\w+) with):\n"
+RULES, BASES = {}, {}  # name -> text, name -> the rule that it inherits from
+for file in sorted((ROOT / "workflow/rules").glob("*.smk")):
+    for found in re.finditer(HEAD + r"(?P<body>.*?)(?=^ *(?:use )?rule\b|\Z)", file.read_text(), re.MULTILINE | re.DOTALL):
+        RULES[name := found["child"] or found["name"] or "of the loop in train.smk"] = found["body"]
+        BASES[name] = found["base"]
 
 
 def new_checkout(directory):

@@ -1,189 +1,135 @@
-# Foreign SAEs lie among the run's own, and are evaluated as they are.
-rule import_sae:
-    input:
-        lambda wildcards: [f"{FOREIGN_SAES[wildcards.sae]}/{file}" for file in FOREIGN_FILES],
-    output:
-        directory("<run>/sae/{sae}"),
-    log:
-        "<run>/logs/import_sae/{sae}.log",
-    wildcard_constraints:
-        sae=one_of(FOREIGN_SAES),
-    priority: 1
-    localrule: True
-    conda:
-        "../../envs/torch.yaml"
-    params:
-        sae=lambda wildcards: FOREIGN_SAES[wildcards.sae],
-        code=code_sha256("import-sae"),
-    shell:
-        "python -m wta_sae import-sae --sae {params.sae:q} --out {output} > {log} 2>&1"
-
-
-rule evaluate_core:
+use rule gpu_stage as evaluate_tokens with:
     input:
         lm=LANGUAGE_MODEL,
         sae="<run>/sae/{sae}",
-        tokens="<run>/tokens/evaluation.safetensors",
+        token_file="<run>/tokens/evaluation.safetensors",
     output:
-        metrics="<run>/metrics/{sae}/core.json",
-        latents="<run>/metrics/{sae}/core.safetensors",
+        out="<run>/metrics/{sae}/tokens.json",
+        latents_out="<run>/metrics/{sae}/tokens.safetensors",
     log:
-        "<run>/logs/evaluate_core/{sae}.log",
+        "<run>/logs/evaluate_tokens/{sae}.log",
     benchmark:
-        "<run>/benchmarks/evaluate_core/{sae}.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(120),
-        gpu=1,
+        "<run>/benchmarks/evaluate_tokens/{sae}.tsv"
     params:
-        layer=config["language_model"]["layer"],
-        inference=inference_rules,
-        batch_contexts=config["evaluation"]["batch_contexts"],
-        code=code_sha256("evaluate core"),
-    shell:
-        "python -m wta_sae evaluate core --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
-        " {params.inference} --token-file {input.tokens} --batch-contexts {params.batch_contexts}"
-        " --threads {threads}"
-        " --out {output.metrics} --latents-out {output.latents} > {log} 2>&1"
+        **stage(
+            "evaluate tokens",
+            lambda wildcards: {
+                **LAYER,
+                **inference_rules(wildcards),
+                "families": PLAN.token_families(wildcards.sae),
+                "batch_contexts": config["evaluation"]["batch_contexts"],
+            },
+        ),
 
 
-rule evaluate_geometry:
+RESIDUALS = directory("<run>/labelled/residuals/{kind}/{labelled}")
+
+
+# What no SAE changes is computed once: a language model's residuals of the labelled texts, and probes on them.
+use rule gpu_stage as cache_texts with:
+    input:
+        lm=LANGUAGE_MODEL,
+        texts="<run>/labelled/{kind}/{labelled}.json",
+    output:
+        out=temp(RESIDUALS) if residuals_are_large(config) else RESIDUALS,
+    log:
+        "<run>/logs/cache_texts/{kind}/{labelled}.log",
+    benchmark:
+        "<run>/benchmarks/cache_texts/{kind}/{labelled}.tsv"
+    params:
+        **stage(
+            "cache-texts",
+            lambda wildcards: {
+                **LAYER,
+                "kind": wildcards.kind,
+                "context_length": config["text"]["context_length"],
+                "batch_texts": config["evaluation"]["batch_texts"],
+                "seed": SEED,
+            },
+        ),
+
+
+use rule gpu_stage as train_probes with:
+    input:
+        residuals="<run>/labelled/residuals/{kind}/{labelled}",
+    output:
+        out="<run>/labelled/probes/{kind}/{labelled}.safetensors",
+    log:
+        "<run>/logs/train_probes/{kind}/{labelled}.log",
+    benchmark:
+        "<run>/benchmarks/train_probes/{kind}/{labelled}.tsv"
+    params:
+        **stage(
+            "train-probes",
+            lambda wildcards: {
+                "families": CLASS_SETS[wildcards.labelled].families if wildcards.kind == "classes" else ["scr"],
+                "seed": SEED,
+            },
+        ),
+
+
+LABELLED = [*(f"classes/{name}" for name in CLASS_SETS), *(f"quadrants/{name}" for name in CONCEPT_PAIRS)]
+
+
+use rule gpu_stage as evaluate_texts with:
     input:
         sae="<run>/sae/{sae}",
+        residual_folders=[f"<run>/labelled/residuals/{labelled}" for labelled in LABELLED],
+        probe_files=[f"<run>/labelled/probes/{labelled}.safetensors" for labelled in LABELLED],
     output:
-        metrics="<run>/metrics/{sae}/geometry.json",
-        latents="<run>/metrics/{sae}/geometry.safetensors",
+        out="<run>/metrics/{sae}/texts.json",
     log:
-        "<run>/logs/evaluate_geometry/{sae}.log",
+        "<run>/logs/evaluate_texts/{sae}.log",
     benchmark:
-        "<run>/benchmarks/evaluate_geometry/{sae}.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(30),
+        "<run>/benchmarks/evaluate_texts/{sae}.tsv"
     params:
-        code=code_sha256("evaluate geometry"),
-    shell:
-        "python -m wta_sae evaluate geometry --sae {input.sae} --threads {threads}"
-        " --out {output.metrics} --latents-out {output.latents} > {log} 2>&1"
+        **stage(
+            "evaluate texts",
+            lambda wildcards: {
+                **inference_rules(wildcards),
+                "batch_texts": config["evaluation"]["batch_texts"],
+                "perturbed_latents": config["evaluation"]["perturbed_latents"],
+            },
+        ),
 
 
-rule evaluate_subspace:
+# For the comparison at equal L0.
+use rule gpu_stage as calibrate with:
     input:
         lm=LANGUAGE_MODEL,
         sae="<run>/sae/{sae}",
-        tokens="<run>/tokens/evaluation.safetensors",
+        token_file="<run>/tokens/calibration.safetensors",
     output:
-        metrics="<run>/metrics/{sae}/subspace.json",
+        out=directory("<run>/matched/{sae}"),
     log:
-        "<run>/logs/evaluate_subspace/{sae}.log",
+        "<run>/logs/calibrate/{sae}.log",
     benchmark:
-        "<run>/benchmarks/evaluate_subspace/{sae}.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(120),
-        gpu=1,
+        "<run>/benchmarks/calibrate/{sae}.tsv"
     params:
-        layer=config["language_model"]["layer"],
-        inference=inference_rules,
-        batch_contexts=config["evaluation"]["batch_contexts"],
-        code=code_sha256("evaluate subspace"),
-    shell:
-        "python -m wta_sae evaluate subspace --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
-        " {params.inference} --token-file {input.tokens} --batch-contexts {params.batch_contexts}"
-        " --threads {threads}"
-        " --out {output.metrics} > {log} 2>&1"
+        **stage(
+            "calibrate",
+            LAYER | {"l0": config["paper"]["table1_k"], "batch_contexts": config["evaluation"]["batch_contexts"]},
+        ),
 
 
-rule evaluate_classes:
+use rule gpu_stage as evaluate_matched with:
     input:
         lm=LANGUAGE_MODEL,
-        sae="<run>/sae/{sae}",
-        texts=PROBING_TEXTS,
-        tpp_texts=TPP_TEXTS,
+        sae="<run>/matched/{sae}",
+        token_file="<run>/tokens/evaluation.safetensors",
     output:
-        probing="<run>/metrics/{sae}/probing.json",
-        tpp="<run>/metrics/{sae}/tpp.json",
+        out="<run>/metrics/{sae}/matched.json",
     log:
-        "<run>/logs/evaluate_classes/{sae}.log",
+        "<run>/logs/evaluate_matched/{sae}.log",
     benchmark:
-        "<run>/benchmarks/evaluate_classes/{sae}.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(240),
-        gpu=1,
+        "<run>/benchmarks/evaluate_matched/{sae}.tsv"
     params:
-        layer=config["language_model"]["layer"],
-        inference=inference_rules,
-        context_length=config["text"]["context_length"],
-        batch_texts=config["evaluation"]["batch_texts"],
-        perturbed_latents=config["evaluation"]["perturbed_latents"],
-        seed=SEED,
-        code=code_sha256("evaluate classes"),
-    shell:
-        "python -m wta_sae evaluate classes --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
-        " {params.inference} --texts {input.texts} --tpp-texts {input.tpp_texts} --context-length {params.context_length}"
-        " --batch-texts {params.batch_texts} --perturbed-latents {params.perturbed_latents}"
-        " --seed {params.seed} --threads {threads} --probing-out {output.probing} --tpp-out {output.tpp} > {log} 2>&1"
-
-
-rule evaluate_scr:
-    input:
-        lm=LANGUAGE_MODEL,
-        sae="<run>/sae/{sae}",
-        quadrants=QUADRANTS,
-    output:
-        metrics="<run>/metrics/{sae}/scr.json",
-    log:
-        "<run>/logs/evaluate_scr/{sae}.log",
-    benchmark:
-        "<run>/benchmarks/evaluate_scr/{sae}.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(240),
-        gpu=1,
-    params:
-        layer=config["language_model"]["layer"],
-        inference=inference_rules,
-        context_length=config["text"]["context_length"],
-        batch_texts=config["evaluation"]["batch_texts"],
-        perturbed_latents=config["evaluation"]["perturbed_latents"],
-        seed=SEED,
-        code=code_sha256("evaluate scr"),
-    shell:
-        "python -m wta_sae evaluate scr --lm {input.lm:q} --layer {params.layer} --sae {input.sae}"
-        " {params.inference} --quadrants {input.quadrants} --context-length {params.context_length}"
-        " --batch-texts {params.batch_texts} --perturbed-latents {params.perturbed_latents}"
-        " --seed {params.seed} --threads {threads} --out {output.metrics} > {log} 2>&1"
-
-
-rule collect_metrics:
-    input:
-        unpack(collected),
-    output:
-        "<run>/{collection}.csv",
-    log:
-        "<run>/logs/collect_metrics/{collection}.log",
-    benchmark:
-        "<run>/benchmarks/collect_metrics/{collection}.tsv"
-    conda:
-        "../../envs/torch.yaml"
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
-    params:
-        run=config["run"],
-        foreign=foreign_flags,
-        code=code_sha256("collect-metrics"),
-    shell:
-        "python -m wta_sae collect-metrics --run {params.run} --saes {input.saes} {params.foreign} --metric-files {input.metrics}"
-        " --out {output} > {log} 2>&1"
+        **stage(
+            "evaluate tokens",
+            {
+                **LAYER,
+                "inference": ["matched_topk", "matched_threshold", "matched_per_latent"],
+                "families": "core",
+                "batch_contexts": config["evaluation"]["batch_contexts"],
+            },
+        ),

@@ -1,13 +1,13 @@
 # Priority: what text and labels cannot give is found before anything is trained on them.
 
 
-rule collect_text:
+use rule stage as collect_text with:
     input:
-        text_files,
+        lambda wildcards: TEXT_FILES if wildcards.source == "files" else [],
         # The default text is the documentation of the packages that these pins install.
-        pins="constraints.txt",
+        "constraints.txt",
     output:
-        "<run>/text/{source}.parquet",
+        out="<run>/text/{source}.parquet",
     log:
         "<run>/logs/collect_text/{source}.log",
     benchmark:
@@ -15,101 +15,73 @@ rule collect_text:
     wildcard_constraints:
         source="docstrings|files",
     priority: 1
-    conda:
-        "../../envs/torch.yaml"
     threads: THREADS
-    resources:
-        mem_mb=growing(3000),
-        runtime=growing(30),
     params:
-        options=lambda wildcards: flags(config["text"][wildcards.source]),
-        workers=lambda wildcards: f"--workers {THREADS}" if wildcards.source == "docstrings" else "",
-        evaluation_share=config["text"]["evaluation_share"],
-        code=code_sha256("collect-text"),
-        sources=lambda wildcards: state_of("constraints.txt", *text_files(wildcards)),
-    shell:
-        "python -m wta_sae collect-text {wildcards.source} {params.options} {params.workers}"
-        " --evaluation-share {params.evaluation_share} --out {output} > {log} 2>&1"
+        **collecting(lambda wildcards: wildcards.source),
+        sources=lambda wildcards: state_of("constraints.txt", *(TEXT_FILES if wildcards.source == "files" else [])),
 
 
-rule fetch_text:
+use rule stage as fetch_text with:
     output:
-        "<run>/text/hub.parquet",
+        out="<run>/text/hub.parquet",
     log:
         "<run>/logs/fetch_text.log",
     benchmark:
         "<run>/benchmarks/fetch_text.tsv"
     priority: 1
     localrule: True  # cluster nodes often have no network
-    conda:
-        "../../envs/torch.yaml"
-    resources:
-        mem_mb=3000,
-        runtime=240,
     params:
-        options=lambda wildcards: flags(config["text"].get("hub", {})),
-        evaluation_share=config["text"]["evaluation_share"],
-        code=code_sha256("collect-text"),
-    shell:
-        "python -m wta_sae collect-text hub {params.options}"
-        " --evaluation-share {params.evaluation_share} --out {output} > {log} 2>&1"
+        **collecting(lambda wildcards: "hub"),
 
 
-rule train_tokenizer:
+use rule stage as train_tokenizer with:
     input:
         documents=DOCUMENTS,
     output:
-        directory("<run>/tokenizer"),
+        out=directory("<run>/tokenizer"),
     log:
         "<run>/logs/train_tokenizer.log",
     benchmark:
         "<run>/benchmarks/train_tokenizer.tsv"
     priority: 1
-    conda:
-        "../../envs/torch.yaml"
     threads: THREADS
     resources:
         mem_mb=growing(3000 + 3 * TEXT_MB),
         runtime=growing(30),
     params:
-        vocabulary=config["language_model"].get("train", {}).get("vocabulary"),
-        code=code_sha256("train-tokenizer"),
-    shell:
-        "python -m wta_sae train-tokenizer --documents {input.documents} --vocabulary {params.vocabulary}"
-        " --out {output} > {log} 2>&1"
+        **stage("train-tokenizer", {"vocabulary": config["language_model"].get("train", {}).get("vocabulary")}),
 
 
-rule tokenize:
+use rule stage as tokenize with:
     input:
+        CHECKED_MODEL,
         documents=DOCUMENTS,
         tokenizer=TOKENIZER,
-        checked=CHECKED_MODEL,
     output:
-        "<run>/tokens/{contexts}.safetensors",
+        out="<run>/tokens/{contexts}.safetensors",
     log:
         "<run>/logs/tokenize/{contexts}.log",
     benchmark:
         "<run>/benchmarks/tokenize/{contexts}.tsv"
     priority: 1
-    conda:
-        "../../envs/torch.yaml"
     threads: THREADS
     resources:
         mem_mb=growing(3000 + 3 * TEXT_MB),
         runtime=growing(60),
     params:
-        options=lambda wildcards: flags(CONTEXTS[wildcards.contexts]),
-        length=config["text"]["context_length"],
-        seed=SEED,
-        code=code_sha256("tokenize"),
-    shell:
-        "python -m wta_sae tokenize --documents {input.documents} --tokenizer {input.tokenizer:q}"
-        " {params.options} --context-length {params.length} --seed {params.seed} --out {output} > {log} 2>&1"
+        **stage(
+            "tokenize",
+            lambda wildcards: {
+                **CONTEXTS[wildcards.contexts],
+                "context_length": config["text"]["context_length"],
+                "seed": SEED,
+            },
+        ),
 
 
-rule fetch_labelled_texts:
+use rule stage as fetch_labelled_texts with:
     output:
-        "<run>/labelled/rows/{dataset}.parquet",
+        out="<run>/labelled/rows/{dataset}.parquet",
     log:
         "<run>/logs/fetch_labelled_texts/{dataset}.log",
     benchmark:
@@ -118,23 +90,15 @@ rule fetch_labelled_texts:
         dataset=one_of(FETCHED_DATASETS),
     priority: 1
     localrule: True  # cluster nodes often have no network
-    conda:
-        "../../envs/torch.yaml"
-    resources:
-        mem_mb=4000,
-        runtime=120,
     params:
-        options=lambda wildcards: FETCHED_DATASETS[wildcards.dataset],
-        code=code_sha256("fetch-labelled-texts"),
-    shell:
-        "python -m wta_sae fetch-labelled-texts {params.options} --out {output} > {log} 2>&1"
+        **stage("fetch-labelled-texts", lambda wildcards: FETCHED_DATASETS[wildcards.dataset]),
 
 
-rule label_files:
+use rule stage as label_files with:
     input:
         lambda wildcards: LABELLED_FILES[wildcards.dataset],
     output:
-        "<run>/labelled/rows/{dataset}.parquet",
+        out="<run>/labelled/rows/{dataset}.parquet",
     log:
         "<run>/logs/label_files/{dataset}.log",
     benchmark:
@@ -142,94 +106,67 @@ rule label_files:
     wildcard_constraints:
         dataset=one_of(FILE_DATASETS),
     priority: 1
-    conda:
-        "../../envs/torch.yaml"
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
     params:
-        options=lambda wildcards: FILE_DATASETS[wildcards.dataset],
-        seed=SEED,
-        code=code_sha256("label files"),
+        **stage("label files", lambda wildcards: {**FILE_DATASETS[wildcards.dataset], "seed": SEED}),
         sources=lambda wildcards: state_of(*LABELLED_FILES[wildcards.dataset]),
-    shell:
-        "python -m wta_sae label files {params.options} --seed {params.seed} --out {output} > {log} 2>&1"
 
 
-rule label_docstrings:
+use rule stage as label_docstrings with:
     input:
         documents="<run>/text/docstrings.parquet",
     output:
-        f"<run>/labelled/rows/{DOCSTRINGS}.parquet",
+        out=f"<run>/labelled/rows/{DOCSTRINGS}.parquet",
     log:
         "<run>/logs/label_docstrings.log",
     benchmark:
         "<run>/benchmarks/label_docstrings.tsv"
     priority: 1
-    conda:
-        "../../envs/torch.yaml"
-    resources:
-        mem_mb=growing(2000),
-        runtime=growing(10),
     params:
-        seed=SEED,
-        code=code_sha256("label docstrings"),
-    shell:
-        "python -m wta_sae label docstrings --documents {input.documents} --seed {params.seed} --out {output} > {log} 2>&1"
+        **stage("label docstrings", {"seed": SEED}),
 
 
-rule label_classes:
+use rule stage as label_classes with:
     input:
-        rows=lambda wildcards: f"<run>/labelled/rows/{CLASS_SETS[wildcards.class_set].rows}.parquet",
+        rows=lambda wildcards: f"<run>/labelled/rows/{CLASS_SETS[wildcards.labelled].rows}.parquet",
         tokenizer=TOKENIZER,
     output:
-        "<run>/labelled/classes/{class_set}.json",
+        out="<run>/labelled/classes/{labelled}.json",
     log:
-        "<run>/logs/label_classes/{class_set}.log",
+        "<run>/logs/label_classes/{labelled}.log",
     benchmark:
-        "<run>/benchmarks/label_classes/{class_set}.tsv"
+        "<run>/benchmarks/label_classes/{labelled}.tsv"
     priority: 1
-    conda:
-        "../../envs/torch.yaml"
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(10),
     params:
-        options=lambda wildcards: class_set_flags(CLASS_SETS[wildcards.class_set]),
-        length=config["text"]["context_length"],
-        train=config["labelled_texts"]["train_per_class"],
-        test=config["labelled_texts"]["test_per_class"],
-        seed=SEED,
-        code=code_sha256("label classes"),
-    shell:
-        "python -m wta_sae label classes --rows {input.rows} {params.options} --train {params.train} --test {params.test}"
-        " --tokenizer {input.tokenizer:q} --context-length {params.length}"
-        " --seed {params.seed} --out {output} > {log} 2>&1"
+        **stage(
+            "label classes",
+            lambda wildcards: {
+                **CLASS_SETS[wildcards.labelled].drawing(),
+                "context_length": config["text"]["context_length"],
+                "train": config["labelled_texts"]["train_per_class"],
+                "test": config["labelled_texts"]["test_per_class"],
+                "seed": SEED,
+            },
+        ),
 
 
-rule label_quadrants:
+use rule stage as label_quadrants with:
     input:
-        rows=lambda wildcards: f"<run>/labelled/rows/{CONCEPT_PAIRS[wildcards.pair].rows}.parquet",
+        rows=lambda wildcards: f"<run>/labelled/rows/{CONCEPT_PAIRS[wildcards.labelled].rows}.parquet",
         tokenizer=TOKENIZER,
     output:
-        "<run>/labelled/quadrants/{pair}.json",
+        out="<run>/labelled/quadrants/{labelled}.json",
     log:
-        "<run>/logs/label_quadrants/{pair}.log",
+        "<run>/logs/label_quadrants/{labelled}.log",
     benchmark:
-        "<run>/benchmarks/label_quadrants/{pair}.tsv"
+        "<run>/benchmarks/label_quadrants/{labelled}.tsv"
     priority: 1
-    conda:
-        "../../envs/torch.yaml"
-    resources:
-        mem_mb=growing(4000),
-        runtime=growing(10),
     params:
-        options=lambda wildcards: pair_flags(CONCEPT_PAIRS[wildcards.pair]),
-        length=config["text"]["context_length"],
-        train=config["labelled_texts"]["train_per_quadrant"],
-        test=config["labelled_texts"]["test_per_quadrant"],
-        code=code_sha256("label quadrants"),
-    shell:
-        "python -m wta_sae label quadrants --rows {input.rows} {params.options} --train {params.train} --test {params.test}"
-        " --tokenizer {input.tokenizer:q} --context-length {params.length}"
-        " --out {output} > {log} 2>&1"
+        **stage(
+            "label quadrants",
+            lambda wildcards: {
+                **CONCEPT_PAIRS[wildcards.labelled].drawing(),
+                "context_length": config["text"]["context_length"],
+                "train": config["labelled_texts"]["train_per_quadrant"],
+                "test": config["labelled_texts"]["test_per_quadrant"],
+            },
+        ),

@@ -1,6 +1,7 @@
 # A rule for an SAE trained alone, and one for each group that training.saes_together puts together: its job trains them in one
 # pass over the cache, and each is a target still. Where both rules make an SAE, Snakemake takes the one without wildcards.
-GROUPS = {f"train_saes_{number}": saes for number, saes in enumerate(TRAINED_TOGETHER, 1) if len(saes) > 1}
+GROUPS = {f"train_saes_{number}": saes for number, saes in enumerate(PLAN.together, 1) if len(saes) > 1}
+
 
 for name, saes in {"train_sae": ["{sae}"], **GROUPS}.items():
 
@@ -8,7 +9,7 @@ for name, saes in {"train_sae": ["{sae}"], **GROUPS}.items():
         name:
             name
         input:
-            manifest=lambda wildcards, saes=saes: training_activations(trained_by(saes, wildcards)),
+            manifest=lambda wildcards, saes=saes: f"<run>/{cache_name(config, trained_by(saes, wildcards)[0])}/manifest.json",
         output:
             [directory(f"<run>/sae/{sae}") for sae in saes],
         log:
@@ -16,7 +17,7 @@ for name, saes in {"train_sae": ["{sae}"], **GROUPS}.items():
         benchmark:
             f"<run>/benchmarks/train_sae/{saes[0]}.tsv"
         wildcard_constraints:
-            sae=one_of(SAES),
+            sae=one_of(PLAN.saes),
         conda:
             "../../envs/torch.yaml"
         threads: 1
@@ -33,3 +34,19 @@ for name, saes in {"train_sae": ["{sae}"], **GROUPS}.items():
         shell:
             "python -m wta_sae train-sae --activations {params.activations} --out {output} {params.options}"
             " --threads {threads} --checkpoint-seconds {resources.checkpoint_seconds} {params.saes} > {log} 2>&1"
+
+
+# Foreign SAEs lie among the run's own, and are evaluated as they are.
+use rule stage as import_sae with:
+    input:
+        lambda wildcards: [f"{PLAN.foreign[wildcards.sae]}/{file}" for file in FOREIGN_FILES],
+    output:
+        out=directory("<run>/sae/{sae}"),
+    log:
+        "<run>/logs/import_sae/{sae}.log",
+    wildcard_constraints:
+        sae=one_of(PLAN.foreign),
+    priority: 1
+    localrule: True
+    params:
+        **stage("import-sae", lambda wildcards: {"sae": PLAN.foreign[wildcards.sae]}),

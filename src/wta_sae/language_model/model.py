@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokeni
 from transformers.utils import logging as transformers_logging
 
 from wta_sae.base.errors import UserError, first_line
+from wta_sae.language_model.hook import Hook, hook_name
 from wta_sae.language_model.model_files import check_weight_files, check_whole
 from wta_sae.language_model.residual_stream import ResidualStream
 from wta_sae.machine.fetched import model_origin
@@ -56,7 +57,11 @@ class LanguageModel:
 
     @property
     def hook_name(self) -> str:
-        return f"blocks.{self.stream.layer}.hook_resid_post"
+        return hook_name(self.stream.layer)
+
+    def hook(self) -> Hook:
+        """Where the residual stream is read, the model's digest included."""
+        return Hook(self.source, self.sha256(), self.stream.layer, self.width)
 
     def sha256(self) -> str:
         """Digest of configuration and weights, as they are loaded: two models with the same one have the same activations."""

@@ -79,7 +79,7 @@ def _measure(
 ) -> list[dict[str, Evaluation]]:
     """Streams the tokens once, past each of the measures."""
     check_tokens(lm, tokens_CL)
-    check_saes(lm, saes)
+    check_saes(lm.width, saes)
     running = [measure(lm, list(saes), tokens_CL.shape[1]) for measure in measures]
     batches = tokens_CL.split(batch_contexts)
     for batch_SL in progress(batches, "core", len(batches), "batches"):

@@ -2,10 +2,11 @@
 
 Shape suffixes: N texts, S texts of a batch, L positions, D model width, F latents.
 
-Source: SAEBench 0.6.0 `tokenize_data_dictionary`, `get_all_llm_activations`, `create_meaned_model_activations`,
-`get_sae_meaned_activations`. Its masked positions (pad, bos, eos) are set to x = 0 and still encoded.
+Source: SAEBench 0.6.0 `create_meaned_model_activations`, `get_sae_meaned_activations`. Its masked
+positions (pad, bos, eos) are set to x = 0 and still encoded.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
@@ -13,16 +14,13 @@ from operator import itemgetter
 import torch
 from torch import Tensor
 
+from wta_sae.activations.text_cache import TextResiduals
 from wta_sae.base.errors import UserError
 from wta_sae.base.progress import progress_bar
-from wta_sae.language_model.model import LanguageModel
 from wta_sae.metrics.slices import rows_at_once
-from wta_sae.sae.compatibility import check_saes
 from wta_sae.sae.sae import SAE, encode_with_each
-from wta_sae.text.tokenizer import encode
 from wta_sae.variants.winners import winners_per_latent
 
-CONTEXT = 128  # tokens of a text, BOS included
 BATCH_TEXTS = 125  # SAEBench's sae_batch_size, on which the inference rule `released` depends
 
 
@@ -48,70 +46,51 @@ class Pooled:
         return torch.arange(start, start + self.sizes[group])
 
 
-def tokenize_texts(lm: LanguageModel, texts: list[str], context: int = CONTEXT) -> Tensor:
-    """BOS, the text's first tokens, padding on the right: (N, context) int64."""
-    ids = encode(lm.tokenizer, texts, context - 1)
-    tokens_NL = torch.full((len(texts), context), lm.pad_id)
-    tokens_NL[:, 0] = lm.bos_id
-    for row_L, text_ids in zip(tokens_NL, ids, strict=True):
-        row_L[1 : 1 + len(text_ids)] = torch.tensor(text_ids, dtype=torch.int64)
-    return tokens_NL
-
-
 @torch.no_grad()
 def pool_texts(
-    lm: LanguageModel,
-    saes: dict[str, SAE],
-    groups: dict[str, list[str]],
-    context: int = CONTEXT,
-    batch_texts: int = BATCH_TEXTS,
+    residuals: TextResiduals, saes: Mapping[str, SAE], groups: Mapping[str, Sequence[int]], batch_texts: int = BATCH_TEXTS
 ) -> Pooled:
-    """Pools every group's texts for all SAEs in one pass over the language model.
+    """Pools every group's texts for all SAEs in one pass. groups: the numbers of each group's texts.
 
     The results are those of SAEBench's batches: `batch_texts` texts of one group, the last batch of a group shorter. A text's
     codes depend on the others of its batch only through the winners that the rule `released` makes of their number, so a
-    text that stands in several batches with the same winners is read once. Results lie on the language model's device.
-    Raises UserError for a text without ordinary tokens, whose mean does not exist, and for codes that are not finite.
+    text that stands in several batches with the same winners is read once. Results lie on the residuals' device. Without an
+    SAE there are no codes. Raises UserError for codes that are not finite.
     """
-    check_saes(lm, saes)
-    batches = [texts[start : start + batch_texts] for texts in groups.values() for start in range(0, len(texts), batch_texts)]
-    keys = [(text, released_winners(saes, len(batch))) for batch in batches for text in batch]
+    batches = [rows[start : start + batch_texts] for rows in groups.values() for start in range(0, len(rows), batch_texts)]
+    keys = [(row, released_winners(saes, len(batch))) for batch in batches for row in batch]
     distinct = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    row_N = torch.tensor([distinct[key] for key in keys], device=lm.device)
-    residual_ND = torch.empty(len(distinct), lm.width, device=lm.device)
-    codes = {label: torch.empty(len(distinct), len(sae.W_dec_FD), device=lm.device) for label, sae in saes.items()}
+    row_N = torch.tensor([distinct[key] for key in keys], device=residuals.device)
+    residual_ND = torch.empty(len(distinct), residuals.width, device=residuals.device)
+    codes = {label: torch.empty(len(distinct), len(sae.W_dec_FD), device=residuals.device) for label, sae in saes.items()}
     leaky_codes = {label: torch.empty_like(codes_NF) for label, codes_NF in codes.items()}
 
-    step = rows_at_once(context * max(len(sae.W_dec_FD) for sae in saes.values()), lm.device)
+    widest = max((len(sae.W_dec_FD) for sae in saes.values()), default=residuals.width)
+    step = rows_at_once(residuals.context_length * widest, residuals.device)
     first = 0
     with progress_bar("pooling", len(distinct), "texts") as bar:
         for winners, same_winners in groupby(distinct, key=itemgetter(1)):
-            texts = [text for text, _ in same_winners]
+            texts = [row for row, _ in same_winners]
             for start in range(0, len(texts), step):
                 part = texts[start : start + step]
                 rows = slice(first, first + len(part))
-                residual_ND[rows], means = _pool_part(lm, with_winners(saes, dict(winners), len(part)), part, context)
+                residual_ND[rows], means = _pool_part(residuals, with_winners(saes, dict(winners), len(part)), part)
                 for label, means_S2F in means.items():
                     codes[label][rows], leaky_codes[label][rows] = means_S2F.unbind(1)
                 first = rows.stop
                 bar.update(len(part))
 
-    sizes = {group: len(texts) for group, texts in groups.items()}
+    sizes = {group: len(rows) for group, rows in groups.items()}
     if len(distinct) < len(row_N):
         residual_ND = residual_ND[row_N]
         codes, leaky_codes = ({label: found[row_N] for label, found in pooled.items()} for pooled in (codes, leaky_codes))
     return Pooled(sizes, residual_ND, codes, leaky_codes)
 
 
-def _pool_part(lm: LanguageModel, saes: dict[str, SAE], texts: list[str], context: int) -> tuple[Tensor, dict[str, Tensor]]:
+def _pool_part(residuals: TextResiduals, saes: Mapping[str, SAE], rows: Sequence[int]) -> tuple[Tensor, dict[str, Tensor]]:
     """Mean residuals (S, D), and of each SAE the mean codes (S, 2, F): over the valid positions, over all of them."""
-    tokens_SL = tokenize_texts(lm, texts, context).to(lm.device)
-    valid_SL = lm.valid(tokens_SL)
+    residual_SLD, valid_SL = residuals.of(rows)
     count_S1 = valid_SL.sum(1, keepdim=True)
-    if not count_S1.all():
-        empty = texts[int((count_S1 == 0).nonzero()[0, 0])]
-        raise UserError(f"texts: {empty[:40]!r} has no ordinary token to pool; leave such texts out")
-    residual_SLD = lm.residual(tokens_SL) * valid_SL[..., None]
     valid_and_all_S2L = torch.stack([valid_SL, torch.ones_like(valid_SL)], 1).float()
     means = {
         label: torch.bmm(valid_and_all_S2L, acts_SLF) / count_S1[..., None]
@@ -119,17 +98,17 @@ def _pool_part(lm: LanguageModel, saes: dict[str, SAE], texts: list[str], contex
     }
     for label, means_S2F in means.items():
         if not means_S2F.isfinite().all():
-            text = texts[int((~means_S2F.isfinite()).nonzero()[0, 0])]
-            raise UserError(f"sae {label!r}: its codes of {text[:40]!r} are not finite; they are beyond what float32 holds")
+            row = rows[int((~means_S2F.isfinite()).nonzero()[0, 0])]
+            raise UserError(f"sae {label!r}: its codes of text {row} are not finite; they are beyond what float32 holds")
     return residual_SLD.sum(1) / count_S1, means
 
 
-def released_winners(saes: dict[str, SAE], sequences: int) -> tuple[tuple[str, int], ...]:
+def released_winners(saes: Mapping[str, SAE], sequences: int) -> tuple[tuple[str, int], ...]:
     """(label, winners a sequence) of each SAE whose rule makes them of the number of sequences in a batch: `released`."""
     return tuple((label, winners_per_latent(sae.rate, sequences)) for label, sae in saes.items() if sae.inference == "released")
 
 
-def with_winners(saes: dict[str, SAE], winners: dict[str, int], sequences: int) -> dict[str, SAE]:
+def with_winners(saes: Mapping[str, SAE], winners: Mapping[str, int], sequences: int) -> dict[str, SAE]:
     """The SAEs for a part of a batch, of that many sequences: as many winners there as `winners` says of the whole batch."""
     return {
         label: replace(sae, rate=(winners[label] + 0.5) / sequences) if label in winners else sae for label, sae in saes.items()

@@ -24,24 +24,40 @@ K_VALUES = (1, 2, 5)
 VALIDATION_SHARE = 0.2  # of the training task, for the variant that does not select on the test set
 
 
-def probing_metrics(train: Pooled, test: Pooled, k_values: Sequence[int] = K_VALUES, seed: int = 42) -> dict[str, Evaluation]:
+@dataclass(frozen=True)
+class ProbingBaseline:
+    """What probes read off the language model itself, and where the draws stand after them. seed: of all draws."""
+
+    metrics: dict[str, float]
+    generator_state: Tensor
+    seed: int
+
+
+def probing_baseline(train: Pooled, test: Pooled, k_values: Sequence[int] = K_VALUES, seed: int = 42) -> ProbingBaseline:
+    """The language model's own accuracies on one dataset: as the SAE's in `probing_metrics`, with llm_ in place of sae_."""
+    generator = torch.Generator().manual_seed(seed)
+    features = _Features(train, test, train.residual_ND, test.residual_ND)
+    return ProbingBaseline(_accuracies("llm", features, k_values, seed, generator), generator.get_state(), seed)
+
+
+def probing_metrics(
+    train: Pooled, test: Pooled, baseline: ProbingBaseline, k_values: Sequence[int] = K_VALUES
+) -> dict[str, Evaluation]:
     """One-vs-rest test accuracies on one dataset, means over its classes; an SAE for each label of `train.codes`.
 
-    train, test: of `pool_classes`.
+    train, test: of `pool_texts`, a group a class; baseline: of the same texts.
 
     Metrics: {sae,llm}_test_accuracy (all features; SAEBench's choice of the epoch by TEST accuracy, optimistic),
     {sae,llm}_test_accuracy_validated (ours: chosen on a fifth of the training task), {sae,llm}_top_{k}_test_accuracy.
-    The language model's own are computed once. Negatives are drawn anew for every probe, in SAEBench's order: a seed gives
-    its tasks, and every SAE meets the same ones.
+    Negatives are drawn anew for every probe, in SAEBench's order, the language model's probes first: a seed gives its tasks,
+    and every SAE meets the same ones.
     """
-    generator = torch.Generator().manual_seed(seed)
-    llm = _accuracies("llm", _Features(train, test, train.residual_ND, test.residual_ND), k_values, seed, generator)
-    after_llm = generator.get_state()
+    generator = torch.Generator()
     evaluations = {}
     for label in progress(train.codes, "probing", len(train.codes), "SAEs"):
-        generator.set_state(after_llm)
+        generator.set_state(baseline.generator_state)
         features = _Features(train, test, train.codes[label], test.codes[label])
-        evaluations[label] = Evaluation(_accuracies("sae", features, k_values, seed, generator) | llm)
+        evaluations[label] = Evaluation(_accuracies("sae", features, k_values, baseline.seed, generator) | baseline.metrics)
     return evaluations
 
 

@@ -2,28 +2,25 @@
 
 Shape suffixes: N texts, F latents.
 
-Source: SAEBench 0.6.0, `evals/scr_and_tpp/main.py` with perform_scr = True, `dataset_creation.py`. (The paper's text expands
+Source: SAEBench 0.6.0, `evals/scr_and_tpp/main.py` with perform_scr = True. (The paper's text expands
 the abbreviation otherwise, as a subspace cosine; that is in `subspace.py`. Its Table 1 holds this one.)
 """
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from wta_sae.base.errors import UserError
 from wta_sae.base.progress import progress
-from wta_sae.language_model.model import LanguageModel
 from wta_sae.metrics.ablation import ABLATIONS, N_VALUES, ablated_logits, code_difference, latent_effects, top_latents
 from wta_sae.metrics.evaluation import Evaluation
-from wta_sae.metrics.pooling import BATCH_TEXTS, CONTEXT, Pooled, pool_texts
+from wta_sae.metrics.pooling import Pooled
 from wta_sae.metrics.probes import PERTURBATION_PROBE, Probe, train_probe
 from wta_sae.metrics.tasks import one_vs_one
 from wta_sae.sae.sae import SAE
 
-QUADRANTS = ("pos_pos", "pos_neg", "neg_pos", "neg_neg")  # first word: the attribute's value, second: the concept's
-# A set of texts -> the groups that are its positives and negatives. SAEBench calls them after one of its pairs:
+# A set of texts -> the groups (`labelled_groups.set_groups`) that are its positives and negatives. SAEBench calls them
+# after one of its pairs:
 # "male / female" (attribute), "professor / nurse" (concept), "male_professor / female_nurse" (biased).
 SETS = {
     "attribute": ("attribute positive", "attribute negative"),
@@ -32,54 +29,6 @@ SETS = {
 }
 UNBIASED = "the probe that was to be biased follows attribute and concept alike"
 SMALLEST_GAP = 0.001  # between the unbiased and the biased probe's accuracy; below it there is nothing to remove
-
-
-def pool_quadrants(
-    lm: LanguageModel,
-    saes: dict[str, SAE],
-    quadrants: dict[str, dict[str, list[str]]],
-    context: int = CONTEXT,
-    batch_texts: int = BATCH_TEXTS,
-    seed: int = 42,
-) -> tuple[Pooled, Pooled]:
-    """The pooled train and test texts of one pair of concepts, for `scr_metrics`.
-
-    quadrants: {"train": {quadrant: [text, ...]}, "test": {...}} with the four QUADRANTS. seed: of the groups' shuffles.
-    """
-    pools = []
-    for split in ("train", "test"):
-        if split not in quadrants:
-            raise UserError(f"quadrants: no {split!r} split; give train and test texts")
-        pools.append(pool_texts(lm, saes, balanced_groups(quadrants[split], split, seed), context, batch_texts))
-    return tuple(pools)
-
-
-def balanced_groups(quadrants: dict[str, list[str]], split: str, seed: int) -> dict[str, list[str]]:
-    """The six groups of 2s texts that the three SETS are made of, in SAEBench's order and shuffles.
-
-    s is the largest size that the quadrants allow: s texts of pos_neg and neg_pos, 2s of pos_pos and neg_neg, of which the
-    biased set takes all and the balanced ones the first s. Raises UserError for a missing or an empty quadrant.
-    """
-    missing = [name for name in QUADRANTS if name not in quadrants]
-    if missing:
-        raise UserError(f"quadrants: {split} has no {missing[0]!r}; give all of: {', '.join(QUADRANTS)}")
-    pos_pos, pos_neg, neg_pos, neg_neg = (list(quadrants[name]) for name in QUADRANTS)
-    size = min(len(pos_pos) // 2, len(pos_neg), len(neg_pos), len(neg_neg) // 2)
-    if size == 0:
-        counts = ", ".join(f"{name} {len(quadrants[name])}" for name in QUADRANTS)
-        raise UserError(f"quadrants: too few {split} texts ({counts}); pos_pos and neg_neg need 2, the others 1")
-    groups = {
-        "attribute positive": pos_pos[:size] + pos_neg[:size],
-        "attribute negative": neg_pos[:size] + neg_neg[:size],
-        "concept positive": pos_pos[:size] + neg_pos[:size],
-        "concept negative": pos_neg[:size] + neg_neg[:size],
-        "biased positive": pos_pos[: 2 * size],
-        "biased negative": neg_neg[: 2 * size],
-    }
-    generator = np.random.default_rng(seed)
-    for texts in groups.values():
-        generator.shuffle(texts)
-    return groups
 
 
 def train_set_probes(train: Pooled, test: Pooled, seed: int) -> dict[str, Probe]:

@@ -35,7 +35,7 @@ def evaluate_subspace(
     of length zero, counts as 0.
     """
     check_tokens(lm, tokens_CL)
-    check_saes(lm, saes)
+    check_saes(lm.width, saes)
     sums = {label: torch.zeros(4, dtype=torch.float64, device=lm.device) for label in saes}
     tokens = 0
     batches = tokens_CL.split(batch_contexts)

@@ -7,7 +7,8 @@ otherwise, as a projection percentage; that is in `subspace.py`. Its Table 1 hol
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
 import torch
@@ -22,34 +23,21 @@ from wta_sae.metrics.tasks import one_vs_rest
 from wta_sae.sae.sae import SAE
 
 
-@torch.no_grad()
-def tpp_metrics(
-    saes: dict[str, SAE], train: Pooled, test: Pooled, n_values: Sequence[int] = N_VALUES, seed: int = 42
-) -> dict[str, Evaluation]:
-    """TPP on one dataset. train, test: of `pool_classes`.
+@dataclass(frozen=True)
+class ClassProbes:
+    """A one-vs-rest probe a class on the pooled residual stream; none depends on an SAE.
 
-    Metrics, for each n, means over the classes of the accuracy lost when a class's top n latents are taken out:
-    tpp_threshold_{n}_intended_diff_only (its own probe's), _unintended_diff_only (mean of the other probes'), _total_metric
-    (the first less the second); and the same with the ending _masked, without SAEBench's leak at masked positions.
-    The probes read the language model, so they are trained once. Negatives are drawn anew for every accuracy, in SAEBench's
-    order, the same for every SAE and for both endings.
+    accuracies: each probe's on a test task; generator_state: where the draws stand after them.
     """
+
+    probes: dict[str, Probe]
+    accuracies: dict[str, float]
+    generator_state: Tensor
+
+
+def train_class_probes(train: Pooled, test: Pooled, seed: int = 42) -> ClassProbes:
+    """Of one dataset, a group a class. seed: of all draws, those of `tpp_metrics` included."""
     generator = torch.Generator().manual_seed(seed)
-    probes = train_class_probes(train, test, generator)
-    weight_DC = torch.stack([probe.weight_D for probe in probes.values()], 1)
-    bias_C = torch.stack([probe.bias for probe in probes.values()])
-    clean = class_accuracies(torch.addmm(bias_C, test.residual_ND, weight_DC), test, generator)
-    after_probes = generator.get_state()
-    evaluations = {}
-    for label, sae in progress(saes.items(), "TPP", len(saes), "SAEs"):
-        generator.set_state(after_probes)
-        effects = class_effects(train, label, probes, sae.W_dec_FD, generator)
-        evaluations[label] = Evaluation(_losses(label, sae, test, probes, effects, clean, n_values, generator))
-    return evaluations
-
-
-def train_class_probes(train: Pooled, test: Pooled, generator: torch.Generator) -> dict[str, Probe]:
-    """A one-vs-rest probe a class, on the pooled residual stream."""
     probes = {}
     for name in progress(train.sizes, "TPP probes", len(train.sizes), "classes"):
         rows, is_positive = one_vs_rest(train, name, generator)
@@ -62,7 +50,29 @@ def train_class_probes(train: Pooled, test: Pooled, generator: torch.Generator) 
             PERTURBATION_PROBE,
             generator,
         )
-    return probes
+    logits_NC = torch.stack([probe.logits(test.residual_ND) for probe in probes.values()], 1)
+    return ClassProbes(probes, class_accuracies(logits_NC, test, generator), generator.get_state())
+
+
+@torch.no_grad()
+def tpp_metrics(
+    saes: Mapping[str, SAE], train: Pooled, test: Pooled, class_probes: ClassProbes, n_values: Sequence[int] = N_VALUES
+) -> dict[str, Evaluation]:
+    """TPP on one dataset. train, test: of `pool_texts`; class_probes: of the same texts.
+
+    Metrics, for each n, means over the classes of the accuracy lost when a class's top n latents are taken out:
+    tpp_threshold_{n}_intended_diff_only (its own probe's), _unintended_diff_only (mean of the other probes'), _total_metric
+    (the first less the second); and the same with the ending _masked, without SAEBench's leak at masked positions.
+    Negatives are drawn anew for every accuracy, in SAEBench's order, the same for every SAE and for both endings.
+    """
+    generator = torch.Generator()
+    evaluations = {}
+    for label, sae in progress(saes.items(), "TPP", len(saes), "SAEs"):
+        generator.set_state(class_probes.generator_state)
+        effects = class_effects(train, label, class_probes.probes, sae.W_dec_FD, generator)
+        losses = _losses(label, sae, test, class_probes.probes, effects, class_probes.accuracies, n_values, generator)
+        evaluations[label] = Evaluation(losses)
+    return evaluations
 
 
 def class_effects(

@@ -34,6 +34,16 @@ class ClassSet:
     balanced_by: str | None
     tpp: bool
 
+    @property
+    def families(self) -> list[str]:
+        """Of the metrics whose probes are trained on it."""
+        return ["probing", "tpp"] if self.tpp else ["probing"]
+
+    def drawing(self) -> dict[str, Any]:
+        """The options of `label classes` that draw it."""
+        balanced = {"balanced_by": self.balanced_by} if self.balanced_by else {}
+        return {"label": self.label, "classes": self.classes} | balanced
+
 
 @dataclass(frozen=True)
 class ConceptPair:
@@ -45,6 +55,10 @@ class ConceptPair:
     concepts: tuple[str, str]
     attribute: str
     attributes: tuple[str, str]
+
+    def drawing(self) -> dict[str, Any]:
+        """The options of `label quadrants` that draw it."""
+        return {key: getattr(self, key) for key in ("concept", "concepts", "attribute", "attributes")}
 
 
 def class_sets(config: Mapping[str, Any]) -> list[ClassSet]:
@@ -163,3 +177,20 @@ def _require(name: str, known: Mapping[str, Any], key: str) -> None:
 def _strings(values: list[Any]) -> tuple[str, ...]:
     """Class ids as the rows' files have them: 0 -> "0", 1.0 -> "1.0"."""
     return tuple(map(str, values))
+
+
+LARGE = 2e9  # bytes
+
+
+def residuals_are_large(config: Mapping[str, Any]) -> bool:
+    """Whether a language model's residuals of all labelled texts are too many to keep; of a model not trained here, they are.
+
+    At most: as if every text were as long as a context.
+    """
+    if config["language_model"]["source"] != "train":
+        return True
+    counts = config["labelled_texts"]
+    of_classes = sum(len(one.classes) for one in class_sets(config)) * (counts["train_per_class"] + counts["test_per_class"])
+    of_pairs = 6 * len(concept_pairs(config)) * (counts["train_per_quadrant"] + counts["test_per_quadrant"])
+    numbers = config["text"]["context_length"] * config["language_model"]["train"]["width"]
+    return 4 * numbers * (of_classes + of_pairs) > LARGE

@@ -28,7 +28,7 @@ def thresholds_at_l0(
     Memory: the l0 * tokens largest activations, and one batch. Raises UserError for an l0 outside (0, latents].
     """
     check_tokens(lm, tokens_CL)
-    check_saes(lm, {sae.inference: sae})
+    check_saes(lm.width, {sae.inference: sae})
     if not 0 < l0 <= len(sae.W_dec_FD):
         raise UserError(f"l0: {l0} is not between 0 and the SAE's {len(sae.W_dec_FD)} latents")
     wanted = round(l0 * int(lm.valid(tokens_CL).sum()))

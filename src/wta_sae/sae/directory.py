@@ -94,8 +94,7 @@ def load_sae(directory: Path, inference: str | None = None, rate: float | None =
             f"form for: {possible}"
         )
     thresholds = {own_rule: weights["threshold"]} if "threshold" in weights else {}
-    if (directory / THRESHOLDS_FILE).exists():
-        thresholds |= _read_thresholds(directory / THRESHOLDS_FILE, latents=len(weights["W_dec"]))
+    thresholds |= read_thresholds(directory, latents=len(weights["W_dec"]))
     available = {own_rule, *thresholds} | ({"released"} if config.metadata.get("rates") else set())
     available |= {"matched_topk"} if "matched_l0" in config.metadata else set()
     inference = inference or own_rule
@@ -141,8 +140,10 @@ def _read_weights(directory: Path, config: SAELensConfig) -> dict[str, Tensor]:
     return weights
 
 
-def _read_thresholds(file: Path, latents: int) -> dict[str, Tensor]:
-    thresholds = read_tensors(file)[0]
+def read_thresholds(directory: Path, latents: int) -> dict[str, Tensor]:
+    """Inference rule -> scalar or (F), of the rules beside the SAE's own; none of an SAE that has no such file."""
+    file = Path(directory) / THRESHOLDS_FILE
+    thresholds = read_tensors(file)[0] if file.exists() else {}
     for rule, threshold in thresholds.items():
         if rule not in THRESHOLD_RULES or threshold.shape not in ((), (latents,)):
             known = ", ".join(THRESHOLD_RULES)

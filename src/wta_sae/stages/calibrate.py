@@ -10,25 +10,23 @@ from wta_sae.sae.calibration import check_reached, reached_l0, thresholds_at_l0
 from wta_sae.sae.compatibility import check_model, context_differences, starts_with_bos, warn_of
 from wta_sae.sae.directory import load_sae, save_sae
 from wta_sae.sae.saelens_config import read_metadata
-from wta_sae.stages.evaluating import add_language_model_arguments, add_token_arguments, load_language_model_of
-from wta_sae.text.token_files import read_tokens
+from wta_sae.stages.language_model_inputs import add_token_arguments, load_tokens_of
+from wta_sae.stages.sae_inputs import add_mismatch_argument
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    add_language_model_arguments(parser)
-    parser.add_argument("--sae", type=Path, required=True, help="directory of train-sae")
     add_token_arguments(parser)
+    parser.add_argument("--sae", type=Path, required=True, help="directory of train-sae")
+    add_mismatch_argument(parser)
     parser.add_argument("--l0", type=int, required=True, help="active latents a token")
     parser.add_argument("--out", type=Path, required=True, help="directory to write")
 
 
 def run(arguments: Namespace) -> None:
-    lm = load_language_model_of(arguments)
-    tokens_CL = read_tokens(arguments.token_file, lm.tokenizer)
-    lm.check_context(tokens_CL.shape[1])
-    metadata = read_metadata(arguments.sae)
-    differences = check_model(arguments.sae, metadata, lm, arguments.allow_mismatch)
-    differences |= context_differences(metadata, lm, tokens_CL.shape[1], starts_with_bos(lm, tokens_CL))
+    lm, tokens_CL = load_tokens_of(arguments)
+    metadata, hook = read_metadata(arguments.sae), lm.hook()
+    differences = check_model(arguments.sae, metadata, hook, arguments.allow_mismatch)
+    differences |= context_differences(metadata, hook, tokens_CL.shape[1], starts_with_bos(lm.bos_id, tokens_CL))
     warn_of(arguments.sae, differences)
     sae = load_sae(arguments.sae, "per_latent").to(lm.device)
     shapes = {"matched_threshold": torch.ones((), device=lm.device), "matched_per_latent": sae.threshold}

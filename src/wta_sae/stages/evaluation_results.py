@@ -1,6 +1,8 @@
 """The files that the `evaluate` stages write."""
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +10,21 @@ from wta_sae.machine.files import write_json
 from wta_sae.machine.tensor_files import write_tensors
 from wta_sae.metrics.evaluation import Evaluation
 from wta_sae.sae.differences import Differences
+from wta_sae.stages.sae_inputs import Inputs
+
+
+def of_inputs(
+    sae: str, inputs: Inputs, families: Sequence[Mapping[str, Evaluation]]
+) -> tuple[dict[str | None, Evaluation], list[dict[str, Any]]]:
+    """All families' metrics of each label of `inputs.saes`, and a record for each."""
+    if not families:
+        return {}, []
+    results = {label: reduce(or_, (family[label] for family in families)) for label in inputs.saes}
+    records = [
+        record(sae, inputs.saes[label].inference, evaluation, inputs.rates[label], inputs.differences)
+        for label, evaluation in results.items()
+    ]
+    return results, records
 
 
 def record(

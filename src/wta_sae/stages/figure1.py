@@ -16,7 +16,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--saes", type=Path, nargs="+", required=True, help="directories of WTA SAEs; the first of a rate is drawn"
     )
-    parser.add_argument("--geometry", type=Path, nargs="+", required=True, help="their evaluate-geometry safetensors")
+    parser.add_argument("--latent-files", type=Path, nargs="+", required=True, help="their safetensors of evaluate tokens")
     parser.add_argument("--published", type=Path, required=True, help="the paper's numbers")
     parser.add_argument("--pdf", type=Path, required=True)
     parser.add_argument("--png", type=Path, required=True)
@@ -24,16 +24,16 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(arguments: Namespace) -> None:
     cosines_by_rate, winners = {}, {}
-    if len(arguments.saes) != len(arguments.geometry):
+    if len(arguments.saes) != len(arguments.latent_files):
         raise UserError(
-            f"--geometry: {len(arguments.geometry)} files for {len(arguments.saes)} SAEs; give one for each, in order"
+            f"--latent-files: {len(arguments.latent_files)} files for {len(arguments.saes)} SAEs; give one for each, in order"
         )
-    for sae, latents in zip(arguments.saes, arguments.geometry, strict=True):
+    for sae, latents in zip(arguments.saes, arguments.latent_files, strict=True):
         metadata, (tensors, of) = read_metadata(sae), read_tensors(latents)
         if of.get("sae") != sae.name:
             raise UserError(f"{latents}: is of the SAE {of.get('sae')!r}, not of {sae.name!r}; give them in the SAEs' order")
         if COSINE not in tensors:
-            raise UserError(f"{latents}: holds no {COSINE}; give what `evaluate geometry` wrote")
+            raise UserError(f"{latents}: holds no {COSINE}; give what `evaluate tokens` wrote")
         for rate in metadata["rates"]:
             cosines_by_rate.setdefault(rate, tensors[COSINE].numpy())
             winners[rate] = metadata["k"]

@@ -1,0 +1,68 @@
+"""What a run trains and evaluates, and which of it goes into which table."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from wta_sae.plan.saes import SAESpec, foreign_saes, matched_saes, requested_saes, table1_saes, trained_together
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """The SAEs of a run by their names.
+
+    saes: those that it trains; foreign: those from elsewhere, with their directories. sweep: the WTA SAEs of the first seed.
+    together: the groups in which they are trained. ordinary: all that are no ablation.
+    """
+
+    saes: dict[str, SAESpec]
+    foreign: dict[str, str]
+    table1: tuple[str, ...]
+    matched: tuple[str, ...]
+    ordinary: tuple[str, ...]
+    sweep: tuple[str, ...]
+    together: tuple[tuple[str, ...], ...]
+
+    def evaluations(self, sae: str) -> list[str]:
+        """The evaluations of an SAE: on tokens all, on labelled texts Table 1's, the sweep's and those from elsewhere."""
+        on_texts = ["texts"] if self._is_compared(sae) else []
+        return ["tokens", *on_texts, *(["matched"] if sae in self.matched else [])]
+
+    def token_families(self, sae: str) -> list[str]:
+        """The families of metrics of an SAE's evaluation on tokens; the slow one only of those that are on texts too."""
+        return ["core", "subspace", "geometry"] if self._is_compared(sae) else ["core", "geometry"]
+
+    def collected(self, collection: str) -> dict[str, list[str]]:
+        """The SAEs of a tidy table, and which evaluations of each. Raises KeyError for a table that there is none of."""
+        return {
+            "metrics": {sae: self.evaluations(sae) for sae in [*self.saes, *self.foreign]},
+            "table1": {sae: ["tokens", "texts"] for sae in self.table1},
+            "figure2": {sae: ["tokens"] for sae in self.ordinary},
+            "figure3": {sae: ["tokens"] for sae in [*self.ordinary, *self.foreign]},
+            "table_matched": {sae: ["matched"] for sae in self.matched},
+        }[collection]
+
+    def _is_compared(self, sae: str) -> bool:
+        return sae in {*self.table1, *self.sweep, *self.foreign}
+
+
+COLLECTIONS = ("metrics", "table1", "figure2", "figure3", "table_matched")
+
+
+def run_plan(config: Mapping[str, Any]) -> RunPlan:
+    """Raises UserError where the config asks for an SAE that cannot be, or leaves out one that a table needs."""
+    specs = requested_saes(config)
+    ordinary = [spec for spec in specs if spec.ablation is None]
+    return RunPlan(
+        saes={spec.name: spec for spec in specs},
+        foreign=foreign_saes(config, {spec.name for spec in specs}),
+        table1=_names(table1_saes(specs, config)),
+        matched=_names(matched_saes(specs, config)),
+        ordinary=_names(ordinary),
+        sweep=_names([spec for spec in ordinary if spec.variant == "wta" and spec.seed == config["seeds"][0]]),
+        together=tuple(map(_names, trained_together(specs, config))),
+    )
+
+
+def _names(specs: list[SAESpec]) -> tuple[str, ...]:
+    return tuple(spec.name for spec in specs)

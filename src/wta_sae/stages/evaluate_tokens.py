@@ -1,0 +1,48 @@
+"""What an SAE does to held-out text, by one pass over its tokens, and what its weights say of themselves.
+
+core: KL, cross-entropy, sparsity, reconstruction, shrinkage and densities, SAEBench's core evaluation. subspace: the paper
+text's subspace cosine and projection percentage. geometry: encoder against decoder directions, and the thresholds.
+"""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from wta_sae.metrics.core import evaluate_core
+from wta_sae.metrics.geometry import encoder_decoder_geometry, threshold_ratio
+from wta_sae.metrics.subspace import evaluate_subspace
+from wta_sae.sae.compatibility import starts_with_bos
+from wta_sae.sae.directory import load_sae, read_thresholds
+from wta_sae.stages.evaluation_results import of_inputs, record, write_latents, write_records
+from wta_sae.stages.language_model_inputs import add_token_arguments, load_tokens_of
+from wta_sae.stages.sae_inputs import add_sae_arguments, load_inputs
+from wta_sae.variants.winners import batch_sizes
+
+FAMILIES = ("core", "subspace", "geometry")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    add_token_arguments(parser)
+    add_sae_arguments(parser)
+    parser.add_argument("--families", nargs="+", choices=FAMILIES, default=FAMILIES, help="of metrics (all unless told)")
+    parser.add_argument("--latents-out", type=Path, help="safetensors of the values that each latent has")
+
+
+def run(arguments: Namespace) -> None:
+    lm, tokens_CL = load_tokens_of(arguments)
+    sizes = batch_sizes(len(tokens_CL), arguments.batch_contexts)
+    inputs = load_inputs(arguments, lm.hook(), lm.device, sizes, tokens_CL.shape[1], starts_with_bos(lm.bos_id, tokens_CL))
+    measures = {"core": evaluate_core, "subspace": evaluate_subspace}
+    families = [
+        measure(lm, inputs.saes, tokens_CL, arguments.batch_contexts)
+        for family, measure in measures.items()
+        if family in arguments.families
+    ]
+    results, records = of_inputs(arguments.sae.name, inputs, families)
+    if "geometry" in arguments.families:
+        sae = load_sae(arguments.sae)
+        thresholds = read_thresholds(arguments.sae, len(sae.W_dec_FD))
+        results[None] = encoder_decoder_geometry(sae) | threshold_ratio(thresholds)
+        records.append(record(arguments.sae.name, None, results[None]))
+    write_records(arguments.out, records)
+    if arguments.latents_out:
+        write_latents(arguments.latents_out, arguments.sae.name, results)

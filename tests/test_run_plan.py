@@ -1,0 +1,74 @@
+"""What a run tokenizes, caches, evaluates and collects, as far as its config alone decides."""
+
+import pytest
+import yaml
+
+from workflow import ROOT
+from wta_sae.plan.contexts import cache_name, contexts_name, requested_contexts
+from wta_sae.plan.labelled_sets import residuals_are_large
+from wta_sae.plan.run_plan import COLLECTIONS, run_plan
+
+CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
+PLAN = run_plan(CONFIG)
+
+
+def test_what_is_compared_is_evaluated_on_texts_and_the_rest_on_tokens():
+    assert PLAN.evaluations("wta-k20") == ["tokens", "texts"]
+    assert PLAN.evaluations("topk-k16-seed43") == ["tokens", "texts", "matched"]
+    assert PLAN.evaluations("wta-k20-gate") == PLAN.evaluations("topk-k64") == ["tokens"]
+    assert PLAN.token_families("wta-k1") == ["core", "subspace", "geometry"]
+    assert PLAN.token_families("topk-k64") == ["core", "geometry"]
+
+
+def test_every_collection_holds_what_its_saes_are_evaluated_by():
+    for collection in COLLECTIONS:
+        for sae, evaluations in PLAN.collected(collection).items():
+            assert evaluations and set(evaluations) <= set(PLAN.evaluations(sae))
+    assert set(PLAN.collected("metrics")) == set(PLAN.saes)
+    assert len(PLAN.collected("table1")) == len(PLAN.collected("table_matched")) == 9
+    assert not any(PLAN.saes[sae].ablation for sae in PLAN.collected("figure2"))
+    with pytest.raises(KeyError):
+        PLAN.collected("table3")
+
+
+def test_an_sae_from_elsewhere_is_evaluated_as_the_compared_ones(tmp_path):
+    for name in ("cfg.json", "sae_weights.safetensors"):
+        (tmp_path / name).touch()
+    plan = run_plan(CONFIG | {"foreign_saes": {"theirs": str(tmp_path)}})
+    assert plan.evaluations("theirs") == ["tokens", "texts"]
+    assert "theirs" in plan.collected("figure3") and "theirs" not in plan.collected("figure2")
+
+
+def test_each_cache_has_its_contexts_and_the_runs_own_has_none_of_an_ablations_names():
+    caches = {cache_name(CONFIG, spec): contexts_name(spec) for spec in PLAN.saes.values()}
+    ablated = "train-first-without-bos"
+    assert caches == {"activations": "train", f"activations-{ablated}": ablated}
+    contexts = requested_contexts(CONFIG, PLAN.saes.values())
+    assert list(contexts) == ["train", ablated, "evaluation", "calibration"]
+    assert contexts["train"] == {
+        "split": "train",
+        "contexts": 40000,
+        "contexts_key": "text.train_contexts",
+        "packing": "concatenated",
+        "prepend_bos": True,
+        "tokens": 2000000,
+    }
+    assert contexts[ablated] == {
+        "split": "train",
+        "packing": "first",
+        "prepend_bos": False,
+        "tokens": 2000000,
+        "asked_by": "ablations: packing",
+    }
+    assert contexts["calibration"]["skip"] == contexts["evaluation"]["contexts"] == 512
+    packed_first = CONFIG | {"activations": CONFIG["activations"] | {"packing": "first"}, "ablations": []}
+    contexts = requested_contexts(packed_first, run_plan(packed_first).saes.values())
+    assert "tokens" not in contexts["train"]  # the language model's alone
+    assert contexts["train-first"] == {"split": "train", "packing": "first", "prepend_bos": True, "tokens": 2000000}
+
+
+def test_residuals_are_kept_where_they_are_small():
+    assert not residuals_are_large(CONFIG)
+    wide = CONFIG["language_model"] | {"train": CONFIG["language_model"]["train"] | {"width": 4096}}
+    assert residuals_are_large(CONFIG | {"language_model": wide})
+    assert residuals_are_large(CONFIG | {"language_model": {"source": "hub"}})
