@@ -73,6 +73,11 @@ def test_encode_by_hand():
     assert dataclasses.replace(sae, subtract_b_dec=False).pre_activations(x_BD).tolist() == [[4, 1], [3, 3]]
 
 
+def test_a_misspelt_rule_is_refused(x_SLD):
+    with pytest.raises(ValueError, match="no inference rule 'per_latnet'; use one of: topk, "):
+        random_sae("per_latnet").encode(x_SLD)
+
+
 def test_rules_that_share_an_encoder_share_the_pre_activations(x_SLD, monkeypatch):
     described = random_sae("described")
     others = {

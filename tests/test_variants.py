@@ -4,6 +4,7 @@ from workflow import ROOT
 from wta_sae.base.errors import UserError
 from wta_sae.variants.loading import rule_of, spec_of
 from wta_sae.variants.registry import VARIANTS, variant_named
+from wta_sae.variants.variant import Variant
 from wta_sae.variants.winners import winners_per_latent
 
 
@@ -34,3 +35,9 @@ def test_the_registry_and_the_folders_are_the_same_variants():
     for name, variant in VARIANTS.items():
         assert spec_of(name) is variant
         assert all(callable(getattr(rule_of(name), form)) for form in ("select", "select_pairs", "select_dense"))
+
+
+@pytest.mark.parametrize("words", [("rate", "batch minimum"), ("rates", "batch mininum")])
+def test_a_misspelt_spec_is_refused(words):
+    with pytest.raises(ValueError, match="is none of: "):
+        Variant(words[0], ("described",), words[1], auxiliary_loss=True)

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jinja2
 import pytest
 
 from workflow import RULES
@@ -120,3 +121,18 @@ def test_an_edit_reruns_exactly_what_it_can_change(file):
     depends = {stage for stage in STAGES if stage != "train-sae" and file in names(stage)}
     depends |= {f"train-sae of {name}" for name in VARIANTS if file in names("train-sae", *modules_of(name))}
     assert depends == EDITS[file]
+
+
+def test_every_artifact_has_a_caption_in_the_report():
+    common, paper = ((ROOT / f"workflow/rules/{name}.smk").read_text() for name in ("common", "paper"))
+    artifacts = {name for name in re.findall(r'"(\w+\.(?:tex|md|pdf))"', common)} | {
+        "figure1.pdf",
+        "figure2.png",
+        "figure3.pdf",
+    }
+    assert len(artifacts) == 11
+    template = jinja2.Template((ROOT / "workflow/report/artifact.rst").read_text())
+    for name in artifacts:
+        job = {"wildcards": {"artifact": name}, "config": {"run": "mine"}}
+        assert re.fullmatch(r"\s*[A-Z].{30,}\. Run: mine\.", template.render(snakemake=job)), name
+        assert f'"{re.match("[a-z]+", name)[0]}": ' in paper[paper.index("CATEGORIES = ") :]

@@ -144,7 +144,7 @@ def test_touching_the_code_does_nothing_and_editing_it_reruns_just_what_uses_it(
         file.write_text(before + "\n# edited\n")
         jobs = plan(finished)
         assert jobs["evaluate_tokens"] == 16
-        assert not {"train_sae", "evaluate_texts", "evaluate_matched", "cache_activations", "cache_texts"} & set(jobs)
+        assert not {"train_sae", "evaluate_texts", "calibrate", "cache_activations", "cache_texts"} & set(jobs)
     finally:
         file.write_text(before)
     assert plan(finished) == {}

@@ -51,7 +51,7 @@ class SAE:
         return self.select(self.pre_activations(x))
 
     def select(self, pre: Tensor) -> Tensor:
-        """What the inference rule keeps of the pre-activations, (..., F) -> (..., F)."""
+        """What the inference rule keeps of the pre-activations, (..., F) -> (..., F). Raises ValueError for an unknown one."""
         match self.inference:
             case "topk" | "matched_topk":
                 return top_k(pre, self.k)
@@ -59,8 +59,9 @@ class SAE:
                 return winners_per_sequence(pre, self.rate)
             case "relu":
                 return pre
-            case _:
+            case rule if rule in THRESHOLD_RULES:
                 return above_threshold(pre, self.threshold)
+        raise ValueError(f"no inference rule {self.inference!r}; use one of: {', '.join(INFERENCE_RULES)}")
 
     def decode(self, acts: Tensor) -> Tensor:
         """Reconstruction, (..., F) -> (..., D)."""
