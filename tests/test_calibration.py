@@ -7,8 +7,9 @@ import torch
 
 import metrics_golden as golden
 from wta_sae.sae.calibration import thresholds_at_l0
-from wta_sae.sae.directory import load_sae, save_sae
+from wta_sae.sae.load import load_sae
 from wta_sae.sae.sae import SAE
+from wta_sae.sae.save import save_sae
 
 ONE_CUT = {"cut": torch.ones(())}
 

@@ -13,8 +13,8 @@ from wta_sae.machine.files import read_json, write_json
 from wta_sae.machine.tensor_files import read_tensors
 from wta_sae.metrics.collection import collect_metrics
 from wta_sae.plan.commands import flags
-from wta_sae.sae.directory import save_sae
 from wta_sae.sae.sae import SAE
+from wta_sae.sae.save import save_sae
 from wta_sae.stages import train_sae as train_sae_stage
 from wta_sae.text.token_files import token_metadata
 from wta_sae.text.tokenizing import write_tokens

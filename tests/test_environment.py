@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from wta_sae.sae.directory import SAELENS_VERSION
+from wta_sae.sae.save import SAELENS_VERSION
 
 ROOT = Path(__file__).parents[1]
 PINS = dict(line.split("==") for line in (ROOT / "constraints.txt").read_text().split())

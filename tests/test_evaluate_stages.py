@@ -14,8 +14,9 @@ from wta_sae.metrics.pooling import pool_texts
 from wta_sae.metrics.probe_files import read_probes
 from wta_sae.metrics.probing import probing_baseline
 from wta_sae.metrics.tpp import train_class_probes
-from wta_sae.sae.directory import load_sae, save_sae
+from wta_sae.sae.load import load_sae
 from wta_sae.sae.sae import SAE
+from wta_sae.sae.save import save_sae
 
 RULES = ("described", "released", "per_latent")
 

@@ -10,8 +10,8 @@ from wta_sae.__main__ import main
 from wta_sae.machine.files import read_json
 from wta_sae.metrics import geometry
 from wta_sae.metrics.geometry import encoder_decoder_geometry, threshold_ratio
-from wta_sae.sae.directory import save_sae
 from wta_sae.sae.sae import SAE
+from wta_sae.sae.save import save_sae
 
 STATISTICS = (
     "encoder_bias",

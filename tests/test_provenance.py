@@ -5,14 +5,22 @@ import subprocess
 import pytest
 import torch
 
+from workflow import ROOT
 from wta_sae.base.errors import UserError
 from wta_sae.machine.files import write_json
-from wta_sae.machine.provenance import git_state, provenance
+from wta_sae.machine.provenance import REPOSITORY, git_state, provenance
 from wta_sae.sae.joint_provenance import joint_provenance
 
 
 def git(folder, *words):
-    subprocess.run(["git", "-C", folder, "-c", "user.name=x", "-c", "user.email=x@y", *words], check=True, capture_output=True)
+    command = ["git", "-C", folder, "-c", "user.name=x", "-c", "user.email=x@y", *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_commit_is_that_of_the_repository_that_the_code_is_in():
+    assert ROOT == REPOSITORY
+    if (ROOT / ".git").exists():
+        assert provenance(torch.device("cpu"))["commit"] == git(ROOT, "rev-parse", "HEAD")
 
 
 def test_a_commit_is_named_and_whether_files_differ_from_it(tmp_path):

@@ -6,10 +6,11 @@ import torch
 
 from wta_sae.base.errors import UserError
 from wta_sae.machine.files import read_json, write_json
-from wta_sae.sae.directory import load_sae, save_sae
+from wta_sae.sae.load import load_sae
 from wta_sae.sae.readouts import top_k
 from wta_sae.sae.sae import SAE, encode_with_each
 from wta_sae.sae.saelens_config import read_metadata
+from wta_sae.sae.save import save_sae
 
 WIDTH, LATENTS = 6, 20
 CURVE = pd.DataFrame([{"step": 1, "loss": 0.5}])

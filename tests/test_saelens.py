@@ -15,9 +15,10 @@ from wta_sae.activations.caching import cache_activations
 from wta_sae.base.errors import UserError
 from wta_sae.machine.tensor_files import read_tensors
 from wta_sae.plan.sae_files import CURVE_FILE, THRESHOLDS_FILE
-from wta_sae.sae.directory import load_sae, save_sae
+from wta_sae.sae.load import load_sae
 from wta_sae.sae.sae import SAE
 from wta_sae.sae.saelens_config import read_metadata
+from wta_sae.sae.save import save_sae
 from wta_sae.variants.registry import VARIANTS
 
 pytestmark = pytest.mark.slow

@@ -7,9 +7,10 @@ from test_sae import LATENTS, WIDTH, random_sae
 from wta_sae.base.errors import UserError
 from wta_sae.machine.files import read_json, write_json
 from wta_sae.machine.tensor_files import read_tensors, write_tensors
-from wta_sae.sae.directory import load_sae, save_sae
+from wta_sae.sae.load import load_sae
 from wta_sae.sae.readouts import top_k
 from wta_sae.sae.saelens_config import read_saelens_config
+from wta_sae.sae.save import save_sae
 
 OLD = {
     "architecture": "standard",

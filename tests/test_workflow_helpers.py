@@ -103,6 +103,8 @@ EDITS = {  # a file -> the stages whose rules run again, and no others
     "variants/topk/spec.py": {"train-sae of topk", "collect-metrics", "figure2", *WHOLE_RUN},
     "variants/registry.py": {"collect-metrics", "figure2", *WHOLE_RUN},
     "sae/compatibility.py": ON_SAES,
+    "sae/load.py": ON_SAES | {"import-sae"},
+    "sae/saelens_config.py": ON_SAES | {"import-sae", "collect-metrics", "figure1"},
     "metrics/subspace.py": {"evaluate tokens"},
     "metrics/scr.py": {"train-probes", "evaluate texts"},
     "metrics/pooling.py": {"train-probes", "evaluate texts"},

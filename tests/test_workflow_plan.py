@@ -240,23 +240,24 @@ def test_own_text_model_and_labels(tmp_path, neox_directory):
     }
 
     def planned(labels):
-        return planned_jobs(
-            plan(
-                tmp_path,
-                "results/table1.tex",
-                run="never-run",
-                text={"source": "files", "context_length": 32, "files": {"paths": [str(tmp_path / "*.txt")], "column": "text"}},
-                activations={"tokens": 1_000_000},
-                training={"threshold_start_step": 20},
-                language_model={"source": "path", "path": str(neox_directory)},
-                labelled_texts={"source": "files", "files": labels},
-            )
+        return plan(
+            tmp_path,
+            "results/table1.tex",
+            run="never-run",
+            text={"source": "files", "context_length": 32, "files": {"paths": [str(tmp_path / "*.txt")], "column": "text"}},
+            activations={"tokens": 1_000_000},
+            training={"threshold_start_step": 20},
+            language_model={"source": "path", "path": str(neox_directory)},
+            labelled_texts={"source": "files", "files": labels},
         )
 
-    jobs = planned(labels | {"pairs": [pair]})
+    process = planned(labels | {"pairs": [pair]})
+    jobs, said = planned_jobs(process), process.stdout + process.stderr
+    # How large the residuals of a model's that was not made here are is not known: they go when the last SAE has read them.
+    assert said.count("Would remove temporary output results/never-run/labelled/residuals/") == 2
     assert (jobs["collect_text"], jobs["check_language_model"], jobs["cache_activations"]) == (1, 1, 1)
     assert (jobs["label_files"], jobs["label_classes"], jobs["label_quadrants"]) == (1, 1, 1)
     assert jobs["cache_texts"] == jobs["train_probes"] == 2
     assert not {"train_language_model", "train_tokenizer", "fetch_language_model", "label_docstrings"} & set(jobs)
-    without = planned(labels)
+    without = planned_jobs(planned(labels))
     assert without["cache_texts"] == 1 and "label_quadrants" not in without

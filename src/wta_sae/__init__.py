@@ -19,14 +19,14 @@ if TYPE_CHECKING:  # what type checkers see; `X as X` marks it as public
     from wta_sae.metrics.scr import scr_metrics as scr_metrics
     from wta_sae.metrics.subspace import evaluate_subspace as evaluate_subspace
     from wta_sae.metrics.tpp import tpp_metrics as tpp_metrics
-    from wta_sae.sae.directory import load_sae as load_sae
-    from wta_sae.sae.directory import save_sae as save_sae
+    from wta_sae.sae.load import load_sae as load_sae
     from wta_sae.sae.sae import SAE as SAE
+    from wta_sae.sae.save import save_sae as save_sae
 
 _MODULE_OF = {
     "SAE": "sae.sae",
-    "load_sae": "sae.directory",
-    "save_sae": "sae.directory",
+    "load_sae": "sae.load",
+    "save_sae": "sae.save",
     "LanguageModel": "language_model.model",
     "load_language_model": "language_model.model",
     "Evaluation": "metrics.evaluation",

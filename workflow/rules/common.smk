@@ -131,17 +131,17 @@ def growing(amount):
     return asked_for
 
 
-def stage(name, options=None, modules=()):
+def stage(name, options=None):
     """The parameters of a rule that runs a stage of the command line.
 
-    options: its flags beside its files, or a function of the wildcards that gives them; modules: of a function likewise, what
-    else of the code the rule follows (see `code_sha256`). Functions, since Snakemake would fill in braces in a user's strings.
+    name, and options, its flags beside its files: values, or functions of the wildcards that give them. The parameters are
+    functions, since Snakemake would fill in braces in a user's strings.
     """
     of = lambda given, wildcards: given(wildcards) if callable(given) else given
     return {
         "stage": lambda wildcards: of(name, wildcards),
         "options": lambda wildcards: flags(of(options or {}, wildcards)),
-        "code": lambda wildcards: code_sha256(of(name, wildcards).replace("_", "-"), *of(modules, wildcards)),
+        "code": lambda wildcards: code_sha256(of(name, wildcards)),
     }
 
 

@@ -12,8 +12,9 @@ import torch
 
 from wta_sae.machine.devices import product_dtype
 from wta_sae.machine.versions import versions
+from wta_sae.plan.dependencies import PACKAGE
 
-ROOT = Path(__file__).parents[2]
+REPOSITORY = PACKAGE.parents[1]
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
@@ -27,7 +28,7 @@ def provenance(device: torch.device) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "system": platform.platform(),
         "versions": versions(),
-        **git_state(ROOT),
+        **git_state(REPOSITORY),
     }
 
 

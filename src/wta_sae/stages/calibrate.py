@@ -8,8 +8,9 @@ import torch
 
 from wta_sae.sae.calibration import check_reached, reached_l0, thresholds_at_l0
 from wta_sae.sae.compatibility import check_model, context_differences, starts_with_bos, warn_of
-from wta_sae.sae.directory import load_sae, save_sae
+from wta_sae.sae.load import load_sae
 from wta_sae.sae.saelens_config import read_metadata
+from wta_sae.sae.save import save_sae
 from wta_sae.stages.language_model_inputs import add_token_arguments, load_tokens_of
 from wta_sae.stages.sae_inputs import add_mismatch_argument
 

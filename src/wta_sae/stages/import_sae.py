@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wta_sae.machine.files import replacing
 from wta_sae.plan.sae_files import CONFIG_FILE, THRESHOLDS_FILE, WEIGHTS_FILE
-from wta_sae.sae.directory import load_sae
+from wta_sae.sae.load import load_sae
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -11,7 +11,7 @@ import torch
 from wta_sae.language_model.hook import Hook
 from wta_sae.sae.compatibility import check_model, context_differences, warn_of
 from wta_sae.sae.differences import Differences
-from wta_sae.sae.directory import load_sae
+from wta_sae.sae.load import load_sae
 from wta_sae.sae.sae import INFERENCE_RULES, SAE
 from wta_sae.sae.saelens_config import read_saelens_config
 from wta_sae.variants.winners import rates_of_equal_winners

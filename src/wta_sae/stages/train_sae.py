@@ -15,7 +15,7 @@ from wta_sae.machine.files import file_sha256
 from wta_sae.machine.origin import computed_by
 from wta_sae.machine.provenance import provenance
 from wta_sae.plan.schedule import steps_of
-from wta_sae.sae.directory import save_sae
+from wta_sae.sae.save import save_sae
 from wta_sae.stages.options import add_options, add_threads, read_options
 from wta_sae.training.checkpoints import Checkpoints, stopping_at_leisure
 from wta_sae.training.loop import CURVE_COLUMNS, TrainingRun, train
