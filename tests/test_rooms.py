@@ -1,6 +1,7 @@
 """The package's order: rooms that import downwards only, the public names, and which edit re-runs which rules."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -99,3 +100,18 @@ def test_what_type_checkers_see_is_what_is_loaded():
     (block,) = (node for node in tree.body if isinstance(node, ast.If))
     seen = {alias.name: node.module.removeprefix("wta_sae.") for node in block.body for alias in node.names}
     assert seen == wta_sae._MODULE_OF
+
+
+def test_names_in_prose_and_docstrings_are_those_of_the_code():
+    files = [*MODULES, ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "workflow").rglob("*.*")]
+    wrong = []
+    for file in files:
+        for name in set(re.findall(r"\bwta_sae((?:\.[A-Za-z_]\w*)+)", file.read_text())):
+            parts = name.strip(".").split(".")
+            target = file_of(f"wta_sae{name}")
+            known = PACKAGE.joinpath(*parts).is_dir() or name.strip(".") in wta_sae.__all__ or "NAME" in parts
+            if not known and (
+                target is None or not (target.stem == parts[-1] or re.search(rf"\b{parts[-1]}\b", target.read_text()))
+            ):
+                wrong.append((file.name, name))
+    assert wrong == []

@@ -72,47 +72,51 @@ def test_every_stage_has_its_module_and_says_what_it_takes():
     assert modules == {stage.replace(" ", "_").replace("-", "_") for stage in STAGES}
 
 
+SMK = "".join(file.read_text() for file in (ROOT / "workflow/rules").glob("*.smk"))
+MADE = re.findall(r'^    "(\w+)": ', re.search(r"^MADE_FROM = \{\n(.*?)^\}", SMK, re.MULTILINE | re.DOTALL)[1], re.MULTILINE)
+# Rule -> the stage that it runs; of the rules for tables, figures and the report, each file that they make by its name.
+STAGE_OF = {rule: stage for rule, body in RULES.items() for stage in re.findall(r'\*\*stage\(\s*"([\w -]+)"', body)}
+STAGE_OF |= dict.fromkeys((rule for rule, body in RULES.items() if "**collecting(" in body), "collect-text")
+STAGE_OF |= {name: name.replace("_", "-") for name in MADE}
+
+
 def test_every_stage_is_run_by_a_rule_that_follows_its_code():
     """`stage` gives a rule its digest; what is freed by hand is run each time that it is asked for."""
-    text = "".join(file.read_text() for file in (ROOT / "workflow/rules").glob("*.smk"))
-    made = re.search(r"^MADE_FROM = \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)[1]
-    named = {name.replace("_", "-") for name in re.findall(r'^    "(\w+)": ', made, re.MULTILINE)}
-    named |= set(re.findall(r'\bstage\(\s*"([\w -]+)"', text))
-    assert named == set(STAGES) - {"free-activations", "train-sae"}
+    assert set(STAGE_OF.values()) == set(STAGES) - {"free-activations", "train-sae"}
     assert 'code_sha256("train-sae", *rules_of(' in RULES["of the loop in train.smk"]
-    assert '"code": lambda wildcards: code_sha256(' in text
+    assert '"code": lambda wildcards: code_sha256(' in SMK
 
 
-TABLES = {"table1", "table-matched", "table-published", "table-claims"}
-WHOLE_RUN = {"table-claims", "reproduction", "numbers"}
-FIGURES = {"figure1", "figure2", "figure3"}
-ON_SAES = {"evaluate tokens", "evaluate texts", "calibrate"}
-TRAINING = {"train-sae of topk", "train-sae of batch_topk", "train-sae of wta"}
-FETCHING = {"collect-text", "fetch-language-model", "fetch-labelled-texts"}
-EDITS = {  # a file -> the stages whose rules run again, and no others
+FETCHING = {"collect_text", "fetch_text", "fetch_language_model", "fetch_labelled_texts"}
+TRAINING = {"train_sae of topk", "train_sae of batch_topk", "train_sae of wta"}
+ON_TOKENS = {"evaluate_tokens", "evaluate_matched"}
+ON_SAES = ON_TOKENS | {"evaluate_texts", "calibrate"}
+WHOLE_RUN = {"table_claims", "reproduction", "numbers"}
+OF_METRICS = {"table1", "table_matched", "table_published", "figure1", "figure2", "figure3"} | WHOLE_RUN
+EDITS = {  # a file -> the rules that run again by themselves, and no others; what is made from theirs follows
     "base/progress.py": set(),
     "base/ownership.py": set(),
-    "machine/hub.py": FETCHING | {"label files"},
+    "machine/hub.py": FETCHING | {"label_files"},
     "text/packing.py": {"tokenize"},
-    "text/labelled_groups.py": {"cache-texts"},
-    "language_model/pretraining.py": {"train-language-model"},
-    "activations/caching.py": {"cache-activations"},
-    "activations/cache.py": {"cache-activations", "free-activations"} | TRAINING,
+    "text/labelled_groups.py": {"cache_texts"},
+    "language_model/pretraining.py": {"train_language_model"},
+    "activations/caching.py": {"cache_activations"},
+    "activations/cache.py": {"cache_activations"} | TRAINING,
     "training/trainer.py": TRAINING,
-    "variants/wta/rule.py": {"train-sae of wta"},
-    "variants/topk/spec.py": {"train-sae of topk", "collect-metrics", "figure2", *WHOLE_RUN},
-    "variants/registry.py": {"collect-metrics", "figure2", *WHOLE_RUN},
+    "variants/wta/rule.py": {"train_sae of wta"},
+    "variants/topk/spec.py": {"train_sae of topk", "collect_metrics"},
+    "variants/registry.py": {"collect_metrics"},
     "sae/compatibility.py": ON_SAES,
-    "sae/load.py": ON_SAES | {"import-sae"},
-    "sae/saelens_config.py": ON_SAES | {"import-sae", "collect-metrics", "figure1"},
-    "metrics/subspace.py": {"evaluate tokens"},
-    "metrics/scr.py": {"train-probes", "evaluate texts"},
-    "metrics/pooling.py": {"train-probes", "evaluate texts"},
-    "metrics/columns.py": {"collect-metrics"} | FIGURES | TABLES | WHOLE_RUN,
+    "sae/load.py": ON_SAES | {"import_sae"},
+    "sae/saelens_config.py": ON_SAES | {"import_sae", "collect_metrics", "figure1"},
+    "metrics/subspace.py": ON_TOKENS,
+    "metrics/scr.py": {"train_probes", "evaluate_texts"},
+    "metrics/pooling.py": {"train_probes", "evaluate_texts"},
+    "metrics/columns.py": {"collect_metrics"} | OF_METRICS,
     "presentation/contributions_table.py": {"table2"},
     "presentation/comparison_table.py": {"table1"},
     "presentation/frontier_figure.py": {"figure3"},
-    "presentation/claims_table.py": {"table-claims", "reproduction"},
+    "presentation/claims_table.py": {"table_claims", "reproduction"},
     "presentation/pdf.py": {"paper"},
 }
 
@@ -120,9 +124,9 @@ EDITS = {  # a file -> the stages whose rules run again, and no others
 @pytest.mark.parametrize("file", EDITS)
 def test_an_edit_reruns_exactly_what_it_can_change(file):
     assert (ROOT / "src/wta_sae" / file).is_file()
-    depends = {stage for stage in STAGES if stage != "train-sae" and file in names(stage)}
-    depends |= {f"train-sae of {name}" for name in VARIANTS if file in names("train-sae", *modules_of(name))}
-    assert depends == EDITS[file]
+    rerun = {rule for rule, stage in STAGE_OF.items() if file in names(stage)}
+    rerun |= {f"train_sae of {name}" for name in VARIANTS if file in names("train-sae", *modules_of(name))}
+    assert rerun == EDITS[file]
 
 
 def test_every_artifact_has_a_caption_in_the_report():

@@ -8,7 +8,8 @@ import yaml
 from snakemake.cli import main as snakemake_main
 
 from workflow import ROOT, new_checkout, planned_jobs, resources_of_jobs, snakemake
-from wta_sae.plan.saes import RELEASED_CODE, requested_saes
+from wta_sae.plan.ablations import RELEASED_CODE
+from wta_sae.plan.saes import requested_saes
 
 DATASET = {"name": "org/a", "revision": "main", "splits": ["train", "test"], "text": "text"}
 HUB = {

@@ -10,6 +10,7 @@ from wta_sae.base.errors import UserError
 from wta_sae.base.gpus import visible_gpus
 from wta_sae.base.job_logs import OwnLogs, shorten_jobs
 from wta_sae.base.refusals import FOLDER_VARIABLE, refusal
+from wta_sae.plan.budgets import matched_rate
 from wta_sae.plan.commands import flags
 from wta_sae.plan.config import check_config, check_folder_writable
 from wta_sae.plan.contexts import cache_name, contexts_name, requested_contexts
@@ -29,7 +30,7 @@ from wta_sae.plan.labelled_sets import (
 )
 from wta_sae.plan.own_files import matching_files
 from wta_sae.plan.run_plan import COLLECTIONS, run_plan
-from wta_sae.plan.saes import FOREIGN_FILES, matched_rate
+from wta_sae.plan.saes import FOREIGN_FILES
 from wta_sae.variants.loading import modules_of
 from wta_sae.variants.registry import VARIANTS
 

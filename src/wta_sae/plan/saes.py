@@ -6,18 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from wta_sae.base.errors import UserError
+from wta_sae.plan.ablations import ALL_ABLATIONS, RELEASED_CODE
+from wta_sae.plan.budgets import matched_rate
 from wta_sae.plan.sae_files import CONFIG_FILE, WEIGHTS_FILE
 from wta_sae.variants.registry import variant_named
 from wta_sae.variants.winners import winners_per_latent
 
-# What the released code does otherwise than its paper's text, or than its own baselines.
-RELEASED_CODE = {
-    "gate": {"gate": "late"},
-    "encoder_bias": {"rescale_encoder_bias": False},
-    "packing": {"packing": "first", "prepend_bos": False},
-}
 FOREIGN_FILES = (CONFIG_FILE, WEIGHTS_FILE)
-ALL_ABLATIONS = "all"  # the name of the SAE trained with every ablation's settings at once
 
 
 @dataclass(frozen=True)
@@ -40,11 +35,6 @@ class SAESpec:
     rescale_encoder_bias: bool = True
     packing: str = "concatenated"
     prepend_bos: bool = True
-
-
-def matched_rate(config: Mapping[str, Any]) -> float:
-    """The rate at which WTA's budget is Table 1's k: k / F."""
-    return config["paper"]["table1_k"] / config["training"]["latents"]
 
 
 def requested_saes(config: Mapping[str, Any]) -> list[SAESpec]:

@@ -3,8 +3,8 @@
 Plain text as `markdown` makes it: names in backticks. `markdown.to_latex` turns it into LaTeX.
 """
 
+from wta_sae.plan.ablations import ALL_ABLATIONS
 from wta_sae.plan.labelled_sets import DOCSTRINGS, FILES, HUB, concept_pairs, drawn_datasets
-from wta_sae.plan.saes import ALL_ABLATIONS
 from wta_sae.presentation.estimates import Estimate, change_word
 from wta_sae.presentation.gap import gap
 from wta_sae.presentation.markdown import number, rate

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wta_sae.base.errors import UserError
-from wta_sae.plan.saes import matched_rate
+from wta_sae.plan.budgets import matched_rate
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ def load_sae(directory: Path, inference: str | None = None, rate: float | None =
     """Reads an SAELens directory, one of ours or not, to be read out by `inference` (its own rule unless told).
 
     rate: the nominal one of the rule `released`, among those that the SAE was trained for; wanted where these are several.
-    Raises UserError where the directory is not an SAE, asks for what is not built here (see `wta_sae.saelens_config`), holds
+    Raises UserError where the directory is not an SAE, asks for what is not built here (see `saelens_config`), holds
     tensors of the wrong names, shapes or values, or holds nothing for that rule or rate.
     """
     directory = Path(directory)

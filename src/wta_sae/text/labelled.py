@@ -114,7 +114,7 @@ def quadrant_texts(
 
     pos_neg has attributes[0] and concepts[1]. `train` and `test` of pos_neg and neg_pos, and twice as many of pos_pos and
     neg_neg, which also make the biased set: the first rows of each, as SAEBench has it. Raises UserError naming a class that
-    has too few. Source: SAEBench `get_spurious_corr_data`, whose shuffles `wta_sae.metrics.scr.balanced_groups` makes.
+    has too few. Source: SAEBench `get_spurious_corr_data`, whose shuffles `wta_sae.text.labelled_groups.set_groups` makes.
     """
     pools = _pools(rows)
     signs = ("pos", "neg")

@@ -1,0 +1,9 @@
+"""The ablations: Table 1's WTA SAE, trained as the released code does it in one respect, or in all."""
+
+# What the released code does otherwise than its paper's text, or than its own baselines.
+RELEASED_CODE = {
+    "gate": {"gate": "late"},
+    "encoder_bias": {"rescale_encoder_bias": False},
+    "packing": {"packing": "first", "prepend_bos": False},
+}
+ALL_ABLATIONS = "all"  # the name of the SAE trained with every ablation's settings at once
