@@ -66,6 +66,19 @@ def test_a_files_name_tells_it_from_every_other():
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
+SAME_MEANING = {"add_arguments", "run", "select", "select_pairs", "select_dense"}  # of stages, and of variants' rules
+SAME_MEANING |= {"number", "rate"}  # in LaTeX and in Markdown
+
+
+def test_a_public_functions_name_tells_it_from_every_other():
+    places = defaultdict(list)
+    for file in MODULES:
+        for node in ast.parse(file.read_text()).body:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef) and not node.name.startswith("_"):
+                places[node.name].append(file.relative_to(PACKAGE))
+    assert {name: found for name, found in places.items() if len(found) > 1 and name not in SAME_MEANING} == {}
+
+
 def test_modules_are_short_and_packages_define_nothing():
     assert [file for file in MODULES if len(file.read_text().splitlines()) > LONGEST] == []
     for file in PACKAGE.rglob("*/__init__.py"):

@@ -45,7 +45,7 @@ def rendered(*layers, metrics=METRICS):
     sections = (
         reproduction.introduction,
         divergences.readout,
-        divergences.ablations,
+        divergences.each_ablation,
         reproduction.followed,
         reproduction.left_open,
     )

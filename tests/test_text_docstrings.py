@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from wta_sae.base.errors import UserError
-from wta_sae.text.docstrings import docstring_passages, package_files, passages_of_source, versions
+from wta_sae.text.docstrings import docstring_passages, package_files, package_versions, passages_of_source
 from wta_sae.text.documents import CODE, DOCSTRING, as_documents
 
 SOURCE = '''\
@@ -129,7 +129,7 @@ def test_a_package_without_source_is_named_with_its_key(package, message):
 def test_versions_are_those_of_the_distributions():
     import sklearn
 
-    assert versions(["sklearn", "no_such_package"]) == {"sklearn": sklearn.__version__, "no_such_package": "unknown"}
+    assert package_versions(["sklearn", "no_such_package"]) == {"sklearn": sklearn.__version__, "no_such_package": "unknown"}
 
 
 def test_networkx_gives_prose_and_code():

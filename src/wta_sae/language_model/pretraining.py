@@ -77,7 +77,9 @@ def train_language_model(
         if not order:
             shuffled = torch.randperm(len(tokens_CL), generator=generator)
             order = [indices for indices in shuffled.split(options.batch_contexts) if len(indices) == options.batch_contexts]
-        optimiser.param_groups[0]["lr"] = options.learning_rate * learning_rate_scale(step, options.steps, options.warmup_steps)
+        optimiser.param_groups[0]["lr"] = options.learning_rate * cosine_learning_rate_scale(
+            step, options.steps, options.warmup_steps
+        )
         tokens_BL = tokens_CL[order.pop()].long().to(model.device)
         loss = next_token_loss(model, tokens_BL)
         loss.backward()
@@ -123,7 +125,7 @@ def held_out_loss(model: GPTNeoXForCausalLM, tokens_CL: Tensor, batch_contexts: 
     return total / len(tokens_CL)
 
 
-def learning_rate_scale(step: int, total_steps: int, warmup_steps: int) -> float:
+def cosine_learning_rate_scale(step: int, total_steps: int, warmup_steps: int) -> float:
     """Linear warm-up to 1, then half a cosine down to 0.1; step counts from 1."""
     if step < warmup_steps:
         return step / warmup_steps

@@ -135,7 +135,7 @@ def threshold(run: MeasuredRun) -> str:
 BatchTopK is read out by its θ, TopK by its k largest."""
 
 
-def ablations(run: MeasuredRun) -> str:
+def each_ablation(run: MeasuredRun) -> str:
     names, table_rate = sentences.ablations(run), run.scale.table_rate
     columns = [(metric, digits, readout) for metric, _, digits in CORE for readout in WTA_READOUTS]
     rows = [
@@ -216,7 +216,7 @@ def variances(run: MeasuredRun) -> str:
 {table(["SAE of Table 1", "centred", "SAEBench", "legacy"], rows)}"""
 
 
-def matched_rate(run: MeasuredRun) -> str:
+def at_the_matched_rate(run: MeasuredRun) -> str:
     setup = run.published["setup"]
     rows = []
     for nominal in (run.scale.table_rate, run.scale.matched_rate):

@@ -22,9 +22,9 @@ MEASURED = (
     divergences.alive,
     divergences.collapse,
     divergences.threshold,
-    divergences.ablations,
+    divergences.each_ablation,
     divergences.variances,
-    divergences.matched_rate,
+    divergences.at_the_matched_rate,
     divergences.equal_l0,
 )
 

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from wta_sae.plan.own_files import KINDS
-from wta_sae.text.docstrings import docstring_passages, versions
+from wta_sae.text.docstrings import docstring_passages, package_versions
 from wta_sae.text.documents import as_documents, counted, lopsided, write_documents
 from wta_sae.text.sources import HubDataset, at_commit, file_passages, hub_passages
 
@@ -36,7 +36,7 @@ def run(arguments: Namespace) -> None:
     characters = None
     if arguments.source == "docstrings":
         passages = docstring_passages(arguments.packages, arguments.workers)
-        description = {"source": "docstrings", "packages": versions(arguments.packages)}
+        description = {"source": "docstrings", "packages": package_versions(arguments.packages)}
     elif arguments.source == "files":
         passages = file_passages(arguments.paths, arguments.column)
         description = {"source": "files", "paths": arguments.paths, "column": arguments.column}

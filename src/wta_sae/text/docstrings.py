@@ -84,7 +84,7 @@ def _is_skipped(inside_package: Path) -> bool:
     return inside_package.name in SKIPPED_FILES or not SKIPPED_FOLDERS.isdisjoint(inside_package.parts[:-1])
 
 
-def versions(packages: Sequence[str]) -> dict[str, str]:
+def package_versions(packages: Sequence[str]) -> dict[str, str]:
     """The installed version of each package, for the record."""
     distributions = importlib.metadata.packages_distributions()
     return {
