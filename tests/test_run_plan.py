@@ -1,12 +1,11 @@
 """What a run tokenizes, caches, evaluates and collects, as far as its config alone decides."""
 
-import pytest
 import yaml
 
 from workflow import ROOT
 from wta_sae.plan.contexts import cache_name, contexts_name, requested_contexts
 from wta_sae.plan.labelled_sets import residuals_are_large
-from wta_sae.plan.run_plan import COLLECTIONS, run_plan
+from wta_sae.plan.run_plan import run_plan
 
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
 PLAN = run_plan(CONFIG)
@@ -21,14 +20,12 @@ def test_what_is_compared_is_evaluated_on_texts_and_the_rest_on_tokens():
 
 
 def test_every_collection_holds_what_its_saes_are_evaluated_by():
-    for collection in COLLECTIONS:
-        for sae, evaluations in PLAN.collected(collection).items():
+    for collected in PLAN.collections.values():
+        for sae, evaluations in collected.items():
             assert evaluations and set(evaluations) <= set(PLAN.evaluations(sae))
-    assert set(PLAN.collected("metrics")) == set(PLAN.saes)
-    assert len(PLAN.collected("table1")) == len(PLAN.collected("table_matched")) == 9
-    assert not any(PLAN.saes[sae].ablation for sae in PLAN.collected("figure2"))
-    with pytest.raises(KeyError):
-        PLAN.collected("table3")
+    assert set(PLAN.collections["metrics"]) == set(PLAN.saes)
+    assert len(PLAN.collections["table1"]) == len(PLAN.collections["table_matched"]) == 9
+    assert not any(PLAN.saes[sae].ablation for sae in PLAN.collections["figure2"])
 
 
 def test_an_sae_from_elsewhere_is_evaluated_as_the_compared_ones(tmp_path):
@@ -36,7 +33,7 @@ def test_an_sae_from_elsewhere_is_evaluated_as_the_compared_ones(tmp_path):
         (tmp_path / name).touch()
     plan = run_plan(CONFIG | {"foreign_saes": {"theirs": str(tmp_path)}})
     assert plan.evaluations("theirs") == ["tokens", "texts"]
-    assert "theirs" in plan.collected("figure3") and "theirs" not in plan.collected("figure2")
+    assert "theirs" in plan.collections["figure3"] and "theirs" not in plan.collections["figure2"]
 
 
 def test_each_cache_has_its_contexts_and_the_runs_own_has_none_of_an_ablations_names():

@@ -29,7 +29,7 @@ from wta_sae.plan.labelled_sets import (
     residuals_are_large,
 )
 from wta_sae.plan.own_files import matching_files
-from wta_sae.plan.run_plan import COLLECTIONS, run_plan
+from wta_sae.plan.run_plan import run_plan
 from wta_sae.plan.saes import FOREIGN_FILES
 from wta_sae.variants.loading import modules_of
 from wta_sae.variants.registry import VARIANTS
@@ -113,7 +113,7 @@ wildcard_constraints:
     kind="classes|quadrants",
     labelled=one_of([*CLASS_SETS, *CONCEPT_PAIRS]),
     artifact=one_of(ARTIFACTS),
-    collection=one_of(COLLECTIONS),
+    collection=one_of(PLAN.collections),
 
 
 def growing(amount):

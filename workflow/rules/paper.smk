@@ -24,10 +24,10 @@ use rule stage as collect_metrics with:
     input:
         unpack(
             lambda wildcards: {
-                "saes": [f"<run>/sae/{sae}" for sae in PLAN.collected(wildcards.collection)],
+                "saes": [f"<run>/sae/{sae}" for sae in PLAN.collections[wildcards.collection]],
                 "metric_files": [
                     f"<run>/metrics/{sae}/{evaluation}.json"
-                    for sae, evaluations in PLAN.collected(wildcards.collection).items()
+                    for sae, evaluations in PLAN.collections[wildcards.collection].items()
                     for evaluation in evaluations
                 ],
             }
@@ -42,7 +42,7 @@ use rule stage as collect_metrics with:
             "collect-metrics",
             lambda wildcards: {
                 "run": config["run"],
-                "foreign": [sae for sae in PLAN.collected(wildcards.collection) if sae in PLAN.foreign],
+                "foreign": [sae for sae in PLAN.collections[wildcards.collection] if sae in PLAN.foreign],
             },
         ),
 

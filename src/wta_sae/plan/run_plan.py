@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from wta_sae.plan.saes import SAESpec, foreign_saes, matched_saes, requested_saes, table1_saes, trained_together
@@ -32,21 +33,19 @@ class RunPlan:
         """The families of metrics of an SAE's evaluation on tokens; the slow one only of those that are on texts too."""
         return ["core", "subspace", "geometry"] if self._is_compared(sae) else ["core", "geometry"]
 
-    def collected(self, collection: str) -> dict[str, list[str]]:
-        """The SAEs of a tidy table, and which evaluations of each. Raises KeyError for a table that there is none of."""
+    @cached_property
+    def collections(self) -> dict[str, dict[str, list[str]]]:
+        """The tidy tables by their names: the SAEs of each, and which of an SAE's evaluations."""
         return {
             "metrics": {sae: self.evaluations(sae) for sae in [*self.saes, *self.foreign]},
             "table1": {sae: ["tokens", "texts"] for sae in self.table1},
             "figure2": {sae: ["tokens"] for sae in self.ordinary},
             "figure3": {sae: ["tokens"] for sae in [*self.ordinary, *self.foreign]},
             "table_matched": {sae: ["matched"] for sae in self.matched},
-        }[collection]
+        }
 
     def _is_compared(self, sae: str) -> bool:
         return sae in {*self.table1, *self.sweep, *self.foreign}
-
-
-COLLECTIONS = ("metrics", "table1", "figure2", "figure3", "table_matched")
 
 
 def run_plan(config: Mapping[str, Any]) -> RunPlan:
