@@ -18,8 +18,9 @@ from wta_sae.base.errors import UserError
 from wta_sae.machine.hub import WAITS
 from wta_sae.plan.own_files import COMPRESSIONS, matching_files
 from wta_sae.text.documents import as_documents
+from wta_sae.text.file_passages import file_passages
+from wta_sae.text.hub_datasets import HubDataset, at_commit, hub_passages, hub_rows
 from wta_sae.text.records import records
-from wta_sae.text.sources import HubDataset, at_commit, file_passages, hub_passages, hub_rows
 
 
 @pytest.fixture(autouse=True)
@@ -242,7 +243,8 @@ def test_a_directory_has_no_commit_and_needs_no_network(dataset):
 PROGRAM = """
 import sys
 from wta_sae.text.documents import as_documents
-from wta_sae.text.sources import HubDataset, file_passages, hub_passages
+from wta_sae.text.hub_datasets import HubDataset, hub_passages
+from wta_sae.text.file_passages import file_passages
 assert len(list(as_documents(file_passages(sys.argv[1:3], "body"), 0.5))) == 5
 assert len(list(as_documents(hub_passages(HubDataset(sys.argv[3])), 0.5, characters=10))) == 2
 """

@@ -76,18 +76,18 @@ SMK = "".join(file.read_text() for file in (ROOT / "workflow/rules").glob("*.smk
 MADE = re.findall(r'^    "(\w+)": ', re.search(r"^MADE_FROM = \{\n(.*?)^\}", SMK, re.MULTILINE | re.DOTALL)[1], re.MULTILINE)
 # Rule -> the stage that it runs; of the rules for tables, figures and the report, each file that they make by its name.
 STAGE_OF = {rule: stage for rule, body in RULES.items() for stage in re.findall(r'\*\*stage\(\s*"([\w -]+)"', body)}
-STAGE_OF |= dict.fromkeys((rule for rule, body in RULES.items() if "**collecting(" in body), "collect-text")
+STAGE_OF |= {f"collect_text of {source}": f"collect-text {source}" for source in ("docstrings", "files")}
 STAGE_OF |= {name: name.replace("_", "-") for name in MADE}
 
 
 def test_every_stage_is_run_by_a_rule_that_follows_its_code():
-    """`stage` gives a rule its digest; what is freed by hand is run each time that it is asked for."""
+    """`stage` gives a rule its digest. What is freed by hand is run each time that it is asked for."""
     assert set(STAGE_OF.values()) == set(STAGES) - {"free-activations", "train-sae"}
     assert 'code_sha256("train-sae", *rules_of(' in RULES["of the loop in train.smk"]
     assert '"code": lambda wildcards: code_sha256(' in SMK
 
 
-FETCHING = {"collect_text", "fetch_text", "fetch_language_model", "fetch_labelled_texts"}
+FETCHING = {"fetch_text", "fetch_language_model", "fetch_labelled_texts"}
 TRAINING = {"train_sae of topk", "train_sae of batch_topk", "train_sae of wta"}
 ON_TOKENS = {"evaluate_tokens", "evaluate_matched"}
 ON_SAES = ON_TOKENS | {"evaluate_texts", "calibrate"}
@@ -96,7 +96,9 @@ OF_METRICS = {"table1", "table_matched", "table_published", "figure1", "figure2"
 EDITS = {  # a file -> the rules that run again by themselves, and no others; what is made from theirs follows
     "base/progress.py": set(),
     "base/ownership.py": set(),
-    "machine/hub.py": FETCHING | {"label_files"},
+    "machine/hub.py": FETCHING,
+    "text/hub_datasets.py": {"fetch_text", "fetch_labelled_texts"},
+    "text/records.py": {"collect_text of files", "label_files"},
     "text/packing.py": {"tokenize"},
     "text/labelled_groups.py": {"cache_texts"},
     "language_model/pretraining.py": {"train_language_model"},

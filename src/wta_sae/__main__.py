@@ -15,7 +15,9 @@ from wta_sae.base.progress import name_job
 from wta_sae.base.refusals import note_refusal, refusal
 
 STAGES = {
-    "collect-text": "documents from docstrings, files or the hub, split into train and evaluation",
+    "collect-text docstrings": "documents from installed packages' documentation",
+    "collect-text files": "documents from files of your own",
+    "collect-text hub": "documents from a dataset of the hub, at a pinned revision",
     "train-tokenizer": "a byte-level BPE tokenizer from the training documents",
     "tokenize": "documents -> packed contexts of token ids",
     "train-language-model": "a small GPT-NeoX on the tokenized text",
@@ -53,7 +55,7 @@ STAGES = {
 
 
 def main(argv: list[str]) -> int:
-    words = 2 if argv[:1] in (["evaluate"], ["label"]) else 1
+    words = 2 if argv[:1] in (["collect-text"], ["evaluate"], ["label"]) else 1
     stage, rest = " ".join(argv[:words]), argv[words:]
     if argv in ([], ["-h"], ["--help"]):
         print(_usage())
@@ -101,7 +103,7 @@ def outputs_of(arguments: Mapping[str, Any]) -> list[Path]:
 
 
 def _usage() -> str:
-    stages = "\n".join(f"  {stage:<22} {meaning}" for stage, meaning in STAGES.items())
+    stages = "\n".join(f"  {stage:<24} {meaning}" for stage, meaning in STAGES.items())
     return f"usage: python -m wta_sae STAGE [--help] ...\n\nstages:\n{stages}"
 
 

@@ -146,16 +146,6 @@ def stage(name, options=None):
     }
 
 
-def collecting(source_of):
-    """The parameters of a rule that collects text; what it is collected from stands before the flags."""
-
-    def options(wildcards):
-        source, share = source_of(wildcards), {"evaluation_share": config["text"]["evaluation_share"]}
-        return config["text"][source] | share | ({"workers": THREADS} if source == "docstrings" else {})
-
-    return stage("collect-text", options) | {"stage": lambda wildcards: f"collect-text {source_of(wildcards)}"}
-
-
 def trained_by(saes, wildcards):
     """The SAEs of a training job; `{sae}` stands for the one that the job's wildcard names."""
     return [PLAN.saes[wildcards.get("sae", sae)] for sae in saes]

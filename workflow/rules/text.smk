@@ -17,7 +17,14 @@ use rule stage as collect_text with:
     priority: 1
     threads: THREADS
     params:
-        **collecting(lambda wildcards: wildcards.source),
+        **stage(
+            lambda wildcards: f"collect-text {wildcards.source}",
+            lambda wildcards: {
+                **config["text"][wildcards.source],
+                "evaluation_share": config["text"]["evaluation_share"],
+                **({"workers": THREADS} if wildcards.source == "docstrings" else {}),
+            },
+        ),
         sources=lambda wildcards: state_of("constraints.txt", *(TEXT_FILES if wildcards.source == "files" else [])),
 
 
@@ -31,7 +38,10 @@ use rule stage as fetch_text with:
     priority: 1
     localrule: True  # cluster nodes often have no network
     params:
-        **collecting(lambda wildcards: "hub"),
+        **stage(
+            "collect-text hub",
+            lambda wildcards: config["text"]["hub"] | {"evaluation_share": config["text"]["evaluation_share"]},
+        ),
 
 
 use rule stage as train_tokenizer with:

@@ -5,9 +5,9 @@ from collections import Counter
 from pathlib import Path
 
 from wta_sae.text.documents import counted
+from wta_sae.text.hub_datasets import HubDataset, at_commit
 from wta_sae.text.labelled_hub import KEY, FirstTexts, first_rows, split_rows
 from wta_sae.text.labelled_rows import write_rows
-from wta_sae.text.sources import HubDataset, at_commit
 
 
 def add_arguments(parser: ArgumentParser) -> None:

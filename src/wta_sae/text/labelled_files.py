@@ -12,7 +12,7 @@ from wta_sae.text.documents import UNLABELLED, Admission, fraction_of
 from wta_sae.text.labelled import TEST, TEST_SHARE, TRAIN
 from wta_sae.text.labelled_rows import SPLIT, TEXT
 from wta_sae.text.records import records
-from wta_sae.text.sources import text_of
+from wta_sae.text.rows import text_of
 
 KEY = "labelled_texts.files.datasets"
 

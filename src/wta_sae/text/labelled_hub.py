@@ -11,10 +11,10 @@ from typing import Any
 
 from wta_sae.base.errors import UserError
 from wta_sae.text.documents import EMPTY, NULL
+from wta_sae.text.hub_datasets import HubDataset, hub_rows
 from wta_sae.text.labelled import TEST, TRAIN, UNSPLIT
 from wta_sae.text.labelled_rows import SPLIT, TEXT
-from wta_sae.text.records import Row
-from wta_sae.text.sources import HubDataset, hub_rows, text_of
+from wta_sae.text.rows import Row, text_of
 
 KEY = "labelled_texts.hub.datasets"
 LANGUAGE = "language"

@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 
 from wta_sae.base.errors import UserError, first_line
 from wta_sae.plan.own_files import kind_of
+from wta_sae.text.rows import Row
 
-Row = dict[str, Any]
 TEXT_COLUMN = "text"  # of a .txt file's only row
 ROWS_AT_ONCE = 1024
 OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {

@@ -1,4 +1,4 @@
-"""Rows and passages from the user's own files and from datasets, read through the `datasets` library as streams.
+"""Rows and passages of datasets on the hub, or in directories on disk, read through the `datasets` library as streams.
 
 Nothing is copied to a cache and no code of a dataset runs: a dataset that needs its own script is refused by the library.
 Local files and directories are read without the network.
@@ -6,16 +6,15 @@ Local files and directories are read without the network.
 
 import gc
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from wta_sae.base.errors import PassingError, UserError, first_line
 from wta_sae.machine.hub import HUB_ERRORS, PASSING_ERRORS, WAITS, commit_of, could_not_fetch, may_pass, retrying, wait_after
-from wta_sae.plan.own_files import kind_of, matching_files
 from wta_sae.text.documents import Passage
-from wta_sae.text.records import TEXT_COLUMN, Row, records
+from wta_sae.text.rows import Row, text_of
 
 
 @dataclass(frozen=True)
@@ -57,20 +56,8 @@ def at_commit(dataset: HubDataset, out: Path, key: str) -> HubDataset:
         raise could_not_fetch(dataset.name, dataset.revision, error, out, instead) from error
 
 
-def file_passages(patterns: Sequence[str], column: str = "text") -> Iterator[Passage]:
-    """A passage of each .txt file, and of each row of the other kinds, its text in `column`.
-
-    patterns: paths or glob patterns, read in the order given, a pattern's files by name. Raises UserError as `matching_files`
-    and `records` do, and for values that are not text.
-    """
-    key = "text.files.column"
-    for path in matching_files(patterns):
-        for place, row in records(path, {column: key}):
-            yield Passage(text_of(row, TEXT_COLUMN if kind_of(path)[0] == ".txt" else column, f"{path}, {place}", key))
-
-
 def hub_passages(dataset: HubDataset, column: str = "text") -> Iterator[Passage]:
-    """Passages of a dataset, streamed in its own order. Raises UserError as `hub_rows`, and as `file_passages` for a column."""
+    """Passages of a dataset, streamed in its own order. Raises UserError as `hub_rows`, and as `text_of` for a column."""
     for number, row in enumerate(hub_rows(dataset), 1):
         yield Passage(text_of(row, column, f"{dataset.name}, row {number}", "text.hub.column"))
 
@@ -88,19 +75,6 @@ def hub_rows(dataset: HubDataset) -> Iterator[Row]:
         split=dataset.split,
         data_files=list(dataset.data_files) or None,
     )
-
-
-def text_of(row: Row, column: str, source: str, key: str) -> str | None:
-    """The row's text, None where it has none. Raises UserError for a missing column and for values that are not text.
-
-    source, key: where the row is from and the config's key that names the column, for the error.
-    """
-    if column not in row:
-        raise UserError(f"{key}: {source} has no column {column!r}; it has: {', '.join(row)}")
-    if row[column] is not None and not isinstance(row[column], str):
-        kind = type(row[column]).__name__
-        raise UserError(f"{key}: {source}: {column!r} holds {kind}, not text; the columns are: {', '.join(row)}")
-    return row[column]
 
 
 def _rows(source: str, **arguments: Any) -> Iterator[Row]:
