@@ -21,19 +21,19 @@ from wta_sae.sae.save import save_sae
 RULES = ("described", "released", "per_latent")
 
 
-@pytest.fixture
-def sae_with_three_rules(tmp_path):
+@pytest.fixture(scope="module")
+def sae_with_three_rules(tmp_path_factory):
     """A directory as WTA's; its texts and tokens lie beside it."""
-    weights = golden.saes()["batchtopk"]
+    folder, weights = tmp_path_factory.mktemp("evaluated"), golden.saes()["batchtopk"]
     sae = SAE(
         weights.W_enc_DF, weights.b_enc_F, weights.W_dec_FD, weights.b_dec_D, "described", threshold=weights.threshold.mean()
     )
     thresholds = {"described": sae.threshold, "per_latent": weights.threshold * torch.linspace(0.5, 1.5, 512)}
-    save_sae(tmp_path / "sae", sae, thresholds, {"rates": [0.1]})
+    save_sae(folder / "sae", sae, thresholds, {"rates": [0.1]})
     texts = {split: {name: found[:20] for name, found in golden.texts()[split].items()} for split in ("train", "test")}
-    write_json(tmp_path / "texts.json", texts)
-    np.save(tmp_path / "tokens.npy", golden.tokens()[:32].numpy())
-    return tmp_path / "sae"
+    write_json(folder / "texts.json", texts)
+    np.save(folder / "tokens.npy", golden.tokens()[:32].numpy())
+    return folder / "sae"
 
 
 def run(*words):
@@ -48,7 +48,7 @@ def evaluate(kind, sae, *arguments, rules=RULES):
 TOKENS = ["--lm", golden.FOLDER / "lm", "--layer", 2]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def of_texts(sae_with_three_rules):
     """What `evaluate texts` reads of the texts beside the SAE, as classes and as quadrants."""
     folder, found = sae_with_three_rules.parent, {"--residual-folders": [], "--probe-files": []}
