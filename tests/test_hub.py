@@ -61,9 +61,8 @@ def test_a_model_without_safetensors_is_refused(repositories, tmp_path):
 def test_a_connection_lost_in_the_middle_of_a_file_is_told_as_that_and_loses_nothing(repositories, tmp_path):
     out = tmp_path / "lm"
     arguments = ("fetch-language-model", "--name", "org/tiny", "--revision", "main", "--out", str(out))
-    impatient = (
-        f"import sys; from wta_sae import hub; hub.WAITS = (); from wta_sae.__main__ import main; sys.exit(main({arguments}))"
-    )
+    impatient = "import sys; from wta_sae.machine import hub; hub.WAITS = (); from wta_sae.__main__ import main; "
+    impatient += f"sys.exit(main({arguments}))"
     environment = {"HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
     with serving(repositories, cut=["model.safetensors"]) as (url, _):
         process = by_hand(ROOT, "python", "-c", impatient, HF_ENDPOINT=url, **environment)
