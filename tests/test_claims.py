@@ -5,12 +5,12 @@ import pytest
 
 from synthetic_metrics import CONFIG, METRICS, PUBLISHED, RATES, STEPS_OF_SEEDS, TABLE_K, rows, table
 from wta_sae.base.errors import UserError
+from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation.claims import FAILS, NOISE, READINGS, STANDS, UNKNOWN, paper_claims, tally
 from wta_sae.presentation.claims_table import markdown_claims, table_claims
 from wta_sae.presentation.estimates import beyond_noise, change_word, joint_noise, sweep
 from wta_sae.presentation.gap import gap
 from wta_sae.presentation.settings import scale_of
-from wta_sae.variants.winners import winners_per_latent
 
 SCALE = scale_of(CONFIG)
 BASELINES = 0.6

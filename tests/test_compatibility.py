@@ -10,9 +10,9 @@ from wta_sae.__main__ import main
 from wta_sae.machine.files import read_json, write_json
 from wta_sae.machine.tensor_files import read_tensors, write_tensors
 from wta_sae.metrics.collection import collect_metrics
+from wta_sae.plan.winners import batch_sizes, rates_of_equal_winners
 from wta_sae.sae.compatibility import context_differences, model_differences
 from wta_sae.text.tokenizing import write_tokens
-from wta_sae.variants.winners import batch_sizes, rates_of_equal_winners
 
 
 @pytest.fixture

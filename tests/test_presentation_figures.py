@@ -10,12 +10,12 @@ from wta_sae.__main__ import main
 from wta_sae.base.errors import UserError
 from wta_sae.machine.files import write_json
 from wta_sae.machine.tensor_files import write_tensors
+from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation import cosine_figure as figure1
 from wta_sae.presentation import frontier_figure as figure3
 from wta_sae.presentation import metrics_table
 from wta_sae.presentation import sweep_figure as figure2
 from wta_sae.presentation.drawing import save_figure
-from wta_sae.variants.winners import winners_per_latent
 
 WINNERS = [winners_per_latent(rate, BATCH_TOKENS) for rate in RATES]
 

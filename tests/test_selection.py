@@ -2,11 +2,11 @@ import pytest
 import torch
 from torch import tensor
 
+from wta_sae.plan.winners import winners_per_latent
 from wta_sae.sae.readouts import above_threshold, top_k, winners_per_sequence
 from wta_sae.variants.batch_topk.rule import select as batch_top_k
 from wta_sae.variants.loading import rule_of
 from wta_sae.variants.registry import VARIANTS
-from wta_sae.variants.winners import winners_per_latent
 from wta_sae.variants.wta.rule import select as winners_take_all
 
 PRE_BF = tensor([[3.0, 1.0, 0.0, 2.0], [0.5, 4.0, 0.0, 1.5]])

@@ -2,10 +2,10 @@ import pytest
 
 from workflow import ROOT
 from wta_sae.base.errors import UserError
+from wta_sae.plan.winners import winners_per_latent
 from wta_sae.variants.loading import rule_of, spec_of
 from wta_sae.variants.registry import VARIANTS, variant_named
 from wta_sae.variants.variant import Variant
-from wta_sae.variants.winners import winners_per_latent
 
 
 def test_budgets():

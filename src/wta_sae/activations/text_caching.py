@@ -20,6 +20,7 @@ from wta_sae.machine.tensor_files import write_tensors
 from wta_sae.text.tokenizer import encode
 
 CONTEXT = 128  # tokens of a text, BOS included
+BATCH = 125  # texts of a forward pass, as SAEBench has it
 SHARD_TEXTS = 1024
 
 
@@ -58,7 +59,7 @@ def cache_texts(
     texts: Sequence[str],
     groups: dict[str, dict[str, list[int]]],
     context_length: int = CONTEXT,
-    batch_texts: int = 125,
+    batch_texts: int = BATCH,
     shard_texts: int = SHARD_TEXTS,
 ) -> TextDescription:
     """Writes the residuals of `texts`, `batch_texts` a forward pass; groups: of their numbers (`labelled_groups.numbered`)."""

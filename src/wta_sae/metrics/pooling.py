@@ -18,8 +18,8 @@ from wta_sae.activations.text_cache import TextResiduals
 from wta_sae.base.errors import UserError
 from wta_sae.base.progress import progress_bar
 from wta_sae.metrics.slices import rows_at_once
+from wta_sae.plan.winners import winners_per_latent
 from wta_sae.sae.sae import SAE, encode_with_each
-from wta_sae.variants.winners import winners_per_latent
 
 BATCH_TEXTS = 125  # SAEBench's sae_batch_size, on which the inference rule `released` depends
 

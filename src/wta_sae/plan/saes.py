@@ -9,8 +9,8 @@ from wta_sae.base.errors import UserError
 from wta_sae.plan.ablations import ALL_ABLATIONS, RELEASED_CODE
 from wta_sae.plan.budgets import matched_rate
 from wta_sae.plan.sae_files import CONFIG_FILE, WEIGHTS_FILE
+from wta_sae.plan.winners import winners_per_latent
 from wta_sae.variants.registry import variant_named
-from wta_sae.variants.winners import winners_per_latent
 
 FOREIGN_FILES = (CONFIG_FILE, WEIGHTS_FILE)
 

@@ -3,6 +3,7 @@ r"""The measured divergences of the paper's text and code, and the verdicts on i
 Names: \GapOwnCeScore is a gap and a metric; \ClaimsReleasedStand a reading and a verdict.
 """
 
+from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation.claims import FAILS, NOISE, STANDS, UNKNOWN, paper_claims, tally
 from wta_sae.presentation.estimates import Estimate, estimate, sweep
 from wta_sae.presentation.gap import gap
@@ -10,7 +11,6 @@ from wta_sae.presentation.latex import count, number, shortest
 from wta_sae.presentation.markdown import to_latex
 from wta_sae.presentation.measured_run import MeasuredRun
 from wta_sae.presentation.metrics_table import READOUTS, WTA_READOUTS, weights_value, winners_by_rate
-from wta_sae.variants.winners import winners_per_latent
 
 SCORES = (("explained_variance", "EvCentred"), ("ce_loss_score", "CeScore"))
 MATCHED_OWN = {

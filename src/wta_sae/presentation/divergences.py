@@ -3,6 +3,7 @@
 Every function returns a section of Markdown, its title first. What the run decided is a number or stands in bold.
 """
 
+from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation import sentences
 from wta_sae.presentation.estimates import Estimate, Sweep, estimate, sweep
 from wta_sae.presentation.gap import gap
@@ -18,7 +19,6 @@ from wta_sae.presentation.metrics_table import (
     winners_by_rate,
 )
 from wta_sae.presentation.settings import setting
-from wta_sae.variants.winners import winners_per_latent
 from wta_sae.variants.wta.spec import SPEC as WTA
 
 WTA_HEADINGS = [readout.heading for readout in WTA_READOUTS]

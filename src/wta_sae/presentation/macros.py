@@ -13,6 +13,7 @@ import pandas as pd
 
 from wta_sae.machine.files import write_text
 from wta_sae.plan.labelled_sets import class_sets, concept_pairs
+from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation import sentences
 from wta_sae.presentation.divergence_numbers import divergence_macros
 from wta_sae.presentation.latex import MISSING, count, escape, listing, number, rate, shortest
@@ -28,7 +29,6 @@ from wta_sae.presentation.metrics_table import (
     wta_rates,
 )
 from wta_sae.presentation.settings import Scale, setting
-from wta_sae.variants.winners import winners_per_latent
 
 FIGURE_ROWS = (("kl_div_score", "KlScore", 2), ("l1", "LOne", 1), ("frac_alive", "Alive", 4))
 """Metrics of Figure 2 that Table 1 lacks: name, part of the macro's name, digits."""

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
+from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation.estimates import Estimate, readout_estimate
 from wta_sae.presentation.metrics_table import WTA_RELEASED, Readout, rates_sharing_an_sae, value, winners_by_rate
 from wta_sae.presentation.settings import Scale, scale_of
-from wta_sae.variants.winners import winners_per_latent
 from wta_sae.variants.wta.spec import SPEC as WTA
 
 

@@ -5,13 +5,13 @@ Plain text as `markdown` makes it: names in backticks. `markdown.to_latex` turns
 
 from wta_sae.plan.ablations import ALL_ABLATIONS
 from wta_sae.plan.labelled_sets import DOCSTRINGS, FILES, HUB, concept_pairs, drawn_datasets
+from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation.estimates import Estimate, change_word
 from wta_sae.presentation.gap import gap
 from wta_sae.presentation.markdown import number, rate
 from wta_sae.presentation.measured_run import MeasuredRun
 from wta_sae.presentation.metrics_table import SCR, WTA_READOUTS, WTA_RELEASED, Readout, why_undefined, wta_rates
 from wta_sae.presentation.settings import papers_model, setting
-from wta_sae.variants.winners import winners_per_latent
 
 WHAT_THE_CODE_DOES = {
     "gate": "The text lets θ gate the activations in the initial phase of training, the released code only after it",

@@ -9,7 +9,7 @@ are never selected, so fewer than k survive where fewer than k are positive.
 import torch
 from torch import Tensor
 
-from wta_sae.variants.winners import winners_per_latent
+from wta_sae.plan.winners import winners_per_latent
 
 
 def top_k(pre: Tensor, k: int) -> Tensor:

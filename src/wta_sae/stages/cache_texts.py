@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.activations.text_caching import CONTEXT, cache_texts
+from wta_sae.activations.text_caching import BATCH, CONTEXT, cache_texts
 from wta_sae.stages.language_model_inputs import add_language_model_arguments, load_language_model_of
 from wta_sae.text.labelled_groups import class_groups, numbered, read_labelled_texts, set_groups
 
@@ -19,7 +19,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "pos_pos, pos_neg, neg_pos and neg_neg, attribute_concept",
     )
     parser.add_argument("--context-length", type=int, default=CONTEXT, help="tokens a text is cut or padded to")
-    parser.add_argument("--batch-texts", type=int, default=125, help="texts a forward pass")
+    parser.add_argument("--batch-texts", type=int, default=BATCH, help="texts a forward pass")
     parser.add_argument("--seed", type=int, default=42, help="of the shuffles that make sets of quadrants")
     parser.add_argument("--out", type=Path, required=True, help="directory to write")
 

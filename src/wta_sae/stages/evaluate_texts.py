@@ -18,10 +18,10 @@ from wta_sae.metrics.probe_files import ModelProbes, read_probes
 from wta_sae.metrics.probing import probing_metrics
 from wta_sae.metrics.scr import scr_metrics
 from wta_sae.metrics.tpp import tpp_metrics
+from wta_sae.plan.winners import batch_sizes
 from wta_sae.stages.evaluation_results import of_inputs, write_records
 from wta_sae.stages.options import add_threads
 from wta_sae.stages.sae_inputs import add_sae_arguments, load_inputs
-from wta_sae.variants.winners import batch_sizes
 
 
 def add_arguments(parser: ArgumentParser) -> None:

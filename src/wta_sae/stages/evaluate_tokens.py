@@ -10,12 +10,12 @@ from pathlib import Path
 from wta_sae.metrics.core import evaluate_core
 from wta_sae.metrics.geometry import encoder_decoder_geometry, threshold_ratio
 from wta_sae.metrics.subspace import evaluate_subspace
+from wta_sae.plan.winners import batch_sizes
 from wta_sae.sae.compatibility import starts_with_bos
 from wta_sae.sae.load import load_sae, read_thresholds
 from wta_sae.stages.evaluation_results import of_inputs, record, write_latents, write_records
 from wta_sae.stages.language_model_inputs import add_token_arguments, load_tokens_of
 from wta_sae.stages.sae_inputs import add_sae_arguments, load_inputs
-from wta_sae.variants.winners import batch_sizes
 
 FAMILIES = ("core", "subspace", "geometry")
 

@@ -9,12 +9,12 @@ from typing import NamedTuple
 import torch
 
 from wta_sae.language_model.hook import Hook
+from wta_sae.plan.winners import rates_of_equal_winners
 from wta_sae.sae.compatibility import check_model, context_differences, warn_of
 from wta_sae.sae.differences import Differences
 from wta_sae.sae.load import load_sae
 from wta_sae.sae.sae import INFERENCE_RULES, SAE
 from wta_sae.sae.saelens_config import read_saelens_config
-from wta_sae.variants.winners import rates_of_equal_winners
 
 
 class Inputs(NamedTuple):

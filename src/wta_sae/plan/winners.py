@@ -1,4 +1,4 @@
-"""How many winners a nominal sparsity rate gives a latent."""
+"""How many winners a nominal sparsity rate gives a latent: in training, and by the inference rule `released`."""
 
 from collections.abc import Iterable
 
