@@ -25,7 +25,7 @@ from wta_sae.machine.devices import make_repeatable
 from wta_sae.machine.files import file_sha256, write_json
 from wta_sae.machine.tensor_files import write_tensors
 from wta_sae.training.loop import TrainingRun, train
-from wta_sae.training.trainer import Trainer, TrainingOptions
+from wta_sae.training.trainer import Trainer, TrainingOptions, new_rule
 from wta_sae.variants.registry import VARIANTS
 
 
@@ -91,7 +91,9 @@ def random_cache(folder: Path, size: Size) -> None:
 def new_run(variant: str, size: Size) -> TrainingRun:
     options = TrainingOptions(size.latents, size.batch_tokens, 1, 1e-3, 0, 0, 0, 0.99, 10**9, 1 / 32)
     k = size.k if VARIANTS[variant].budget == "k" else size.k * size.batch_tokens // size.latents
-    return TrainingRun(variant, Trainer(variant, k, size.width, options, size.batches, 0, torch.device("cpu")))
+    cpu = torch.device("cpu")
+    rule = new_rule(variant, k, options, size.batches, cpu)
+    return TrainingRun(variant, Trainer(rule, size.width, options, size.batches, 0, cpu))
 
 
 def seconds(cache: SlowCache, size: Size, groups: list[list[str]]) -> float:

@@ -18,7 +18,7 @@ import torch
 
 from measuring import Peer, Time, best_of_turns, header, row, timed
 from wta_sae.machine.devices import make_repeatable
-from wta_sae.training.trainer import Trainer, TrainingOptions
+from wta_sae.training.trainer import Trainer, TrainingOptions, new_rule
 from wta_sae.variants.registry import VARIANTS
 
 SIZES = ((128, 2048, 2048, 16), (128, 1024, 2048, 32), (512, 4096, 4096, 64))  # D, F, B and k; the first are the demo's
@@ -35,7 +35,8 @@ def new_trainer(variant: str, size: tuple[int, int, int, int], learning_rate: fl
     width, latents, tokens, k = size
     options = TrainingOptions(latents, tokens, 1, learning_rate, 0, 0, 0, 0.99, 10**9, 1 / 32)
     budget = k if VARIANTS[variant].budget == "k" else k * tokens // latents
-    return Trainer(variant, budget, width, options, 10**6, 0, torch.device("cpu"))
+    cpu = torch.device("cpu")
+    return Trainer(new_rule(variant, budget, options, 10**6, cpu), width, options, 10**6, 0, cpu)
 
 
 def dense_floor(width: int, latents: int, tokens: int) -> Callable[[], None]:

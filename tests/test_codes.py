@@ -4,15 +4,10 @@ import pytest
 import torch
 from torch import tensor
 
-from wta_sae.codes.active_pairs import ActivePairs
+from wta_sae.codes.active_pairs import pairs_of
 from wta_sae.codes.dense_codes import DenseCodes
 
 ACTS_BF = tensor([[0.0, 2.0, 0.0], [0.0, 0.0, 0.0], [1.0, 3.0, 0.0]])
-
-
-def pairs_of(acts_BF):
-    tokens_P, latents_P = acts_BF.nonzero(as_tuple=True)
-    return ActivePairs(tokens_P, latents_P, acts_BF[tokens_P, latents_P], tuple(acts_BF.shape))
 
 
 @pytest.fixture(params=[pairs_of, DenseCodes], ids=["active pairs", "dense"])

@@ -19,7 +19,7 @@ from wta_sae.stages import train_sae as train_sae_stage
 from wta_sae.text.token_files import token_metadata
 from wta_sae.text.tokenizing import write_tokens
 from wta_sae.training.trainer import Trainer
-from wta_sae.variants.registry import VARIANTS
+from wta_sae.variants.loading import rule_of
 
 GOLDEN = Path(__file__).parent / "data/golden"
 TRAINING = {
@@ -84,18 +84,17 @@ def test_train_and_evaluate_by_hand(neox_directory, activations, tokens_CL, tmp_
     assert len(budget) == 4
 
 
-def test_switches_of_wta_and_the_ablation_they_serve_are_recorded(activations, tmp_path):
-    released = ("--gate", "late", "--no-rescale-encoder-bias", "--ablation", "released")
+def test_options_of_wta_and_the_ablation_they_serve_are_recorded(activations, tmp_path):
+    released = ("--options", "gate=late", "rescale_encoder_bias=false", "--ablation", "released")
     assert train_sae(activations, "wta", "--variant", "wta", "--k", "2", *released) == 0
     assert train_sae(activations, "topk", "--variant", "topk", "--k", "2") == 0
     recorded, plain = (read_json(tmp_path / "sae" / name / "cfg.json")["metadata"] for name in ("wta", "topk"))
-    assert (recorded["gate"], recorded["rescale_encoder_bias"], recorded["ablation"]) == ("late", False, "released")
-    assert plain["ablation"] is None
-    assert not {"gate", "rescale_encoder_bias"} & set(plain)
+    assert (recorded["options"], recorded["ablation"]) == ({"gate": "late", "rescale_encoder_bias": False}, "released")
+    assert (plain["options"], plain["ablation"]) == ({}, None)
 
 
 TOGETHER = {
-    "wta": ["--variant", "wta", "--k", "2", "--rates", "0.05", "0.0625", "--gate", "late"],
+    "wta": ["--variant", "wta", "--k", "2", "--rates", "0.05", "0.0625", "--options", "gate=late"],
     "topk": ["--variant", "topk", "--k", "2"],
     "batch_topk": ["--variant", "batch_topk", "--k", "3", "--ablation", "gate"],
 }
@@ -126,7 +125,7 @@ def stop_at(name, monkeypatch):
 def count_steps(monkeypatch):
     steps = []
     step = Trainer.step
-    monkeypatch.setattr(Trainer, "step", lambda self, x_BD: steps.append(self.variant) or step(self, x_BD))
+    monkeypatch.setattr(Trainer, "step", lambda self, x_BD: steps.append(type(self.rule)) or step(self, x_BD))
     return steps
 
 
@@ -159,7 +158,7 @@ def test_a_checkpoint_of_an_sae_alone_serves_it_among_others(activations, tmp_pa
     with monkeypatch.context() as patched:
         steps = count_steps(patched)
         assert train_together(activations) == 0
-    assert steps == [VARIANTS["topk"], VARIANTS["batch_topk"]] * 10
+    assert steps == [rule_of("topk"), rule_of("batch_topk")] * 10
     assert_each_is_as_alone(activations)
 
 

@@ -5,16 +5,20 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from test_training import BATCH, LATENTS, OPTIONS, STEPS, WIDTH, batches, trainer
+from test_training import BATCH, LATENTS, NONE, OPTIONS, SELECTIONS_AND_GATES, STEPS, WIDTH, batches, trainer
 from wta_sae.codes import dense_codes
 from wta_sae.codes.dense_selection import top_k_dense
 from wta_sae.codes.fast_selection import top_k_pairs
 from wta_sae.training.loop import TrainingRun, train
-from wta_sae.training.trainer import WHOLE_TILES, Trainer
-from wta_sae.variants.loading import rule_of
-from wta_sae.variants.registry import VARIANTS
+from wta_sae.training.trainer import WHOLE_TILES, Trainer, new_rule
+from wta_sae.variants.loading import spec_of
 
-VARIANTS_AND_GATES = [*((variant, "never") for variant in VARIANTS), ("wta", "early"), ("wta", "late")]
+
+def on_device(variant, name, own=NONE):
+    """A trainer that chooses its arithmetic itself."""
+    device = torch.device(name)
+    rule = new_rule(variant, 4, OPTIONS, STEPS, device, spec_of(variant).options(**own))
+    return Trainer(rule, WIDTH, OPTIONS, STEPS, 0, device)
 
 
 def trained(variant, bound_every=None, steps=STEPS, dtype=torch.float64, **arguments):
@@ -37,10 +41,10 @@ def assert_same_state(one, other, tolerance):
             torch.testing.assert_close(other.state()[name], value, rtol=tolerance, atol=tolerance, equal_nan=True, msg=name)
 
 
-@pytest.mark.parametrize("variant, gate", VARIANTS_AND_GATES)
-def test_equals_the_step_on_active_pairs(variant, gate):
-    dense, dense_seen = trained(variant, gate=gate, arithmetic="dense")
-    pairs, pairs_seen = trained(variant, gate=gate, arithmetic="pairs")
+@pytest.mark.parametrize("variant, own", SELECTIONS_AND_GATES)
+def test_equals_the_step_on_active_pairs(variant, own):
+    dense, dense_seen = trained(variant, own=own, arithmetic="dense")
+    pairs, pairs_seen = trained(variant, own=own, arithmetic="pairs")
     assert_same_state(dense, pairs, 1e-9)
     for one, other in zip(dense_seen, pairs_seen, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-9)
@@ -73,16 +77,16 @@ def test_training_bounds_the_dead_from_row_to_row_of_its_curve():
 
 
 def test_a_gpu_takes_the_dense_step_and_a_cpu_active_pairs():
-    on_cpu, on_gpu = (Trainer("wta", 4, WIDTH, OPTIONS, STEPS, 0, torch.device(name)) for name in ("cpu", "meta"))
-    assert (on_cpu.select, on_cpu.select_top_k) == (rule_of("wta").select_pairs, top_k_pairs)
-    assert (on_gpu.select, on_gpu.select_top_k) == (rule_of("wta").select_dense, top_k_dense)
+    on_cpu, on_gpu = (on_device("wta", name) for name in ("cpu", "meta"))
+    assert (on_cpu.rule.form, on_cpu.select_top_k) == (on_cpu.rule.select_pairs, top_k_pairs)
+    assert (on_gpu.rule.form, on_gpu.select_top_k) == (on_gpu.rule.select_dense, top_k_dense)
 
 
-@pytest.mark.parametrize("variant, gate", VARIANTS_AND_GATES)
-def test_products_in_bfloat16_stay_near_those_in_float32(variant, gate, monkeypatch):
-    full, full_seen = trained(variant, gate=gate, arithmetic="dense", dtype=torch.float32)
+@pytest.mark.parametrize("variant, own", SELECTIONS_AND_GATES)
+def test_products_in_bfloat16_stay_near_those_in_float32(variant, own, monkeypatch):
+    full, full_seen = trained(variant, own=own, arithmetic="dense", dtype=torch.float32)
     monkeypatch.setattr(dense_codes, "product_dtype", lambda _: torch.bfloat16)
-    half, half_seen = trained(variant, gate=gate, arithmetic="dense", dtype=torch.float32)
+    half, half_seen = trained(variant, own=own, arithmetic="dense", dtype=torch.float32)
     assert all(value.dtype != torch.bfloat16 for value in half.state().values())
     for one, other in zip(full_seen, half_seen, strict=True):
         assert one.loss.dtype == torch.float32
@@ -120,9 +124,9 @@ def test_the_recording_finds_what_waits():
     assert len(recording.found) == 4
 
 
-@pytest.mark.parametrize("variant, gate", VARIANTS_AND_GATES)
-def test_no_operation_of_a_dense_step_waits(variant, gate):
-    one = trainer(variant, gate=gate, arithmetic="dense")
+@pytest.mark.parametrize("variant, own", SELECTIONS_AND_GATES)
+def test_no_operation_of_a_dense_step_waits(variant, own):
+    one = trainer(variant, own=own, arithmetic="dense")
     first, *others = batches()
     one.step(first)  # sets the decoder's bias by an iteration that ends where it has converged
     with Recording() as recording:
@@ -132,10 +136,10 @@ def test_no_operation_of_a_dense_step_waits(variant, gate):
     assert variant == "wta" or dead[-1] > 0  # the auxiliary loss was among them
 
 
-@pytest.mark.parametrize("variant, gate", VARIANTS_AND_GATES)
-def test_a_dense_step_takes_no_tensor_from_another_device(variant, gate, monkeypatch):
+@pytest.mark.parametrize("variant, own", SELECTIONS_AND_GATES)
+def test_a_dense_step_takes_no_tensor_from_another_device(variant, own, monkeypatch):
     """On torch's `meta` device, whose tensors have no values: reading one, or mixing devices, raises."""
-    one = Trainer(variant, 4, WIDTH, OPTIONS, STEPS, 0, torch.device("meta"), gate=gate)
+    one = on_device(variant, "meta", own)
     monkeypatch.setattr(one.optimiser, "step", lambda: None)  # the fused Adam has no form for this device
     one.steps = 1
     for _ in range(STEPS - 1):
@@ -144,10 +148,10 @@ def test_a_dense_step_takes_no_tensor_from_another_device(variant, gate, monkeyp
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-@pytest.mark.parametrize("variant, gate", VARIANTS_AND_GATES)
-def test_a_gpu_never_waits_and_agrees_with_the_cpu_to_bfloat16(variant, gate, repeatable):
-    gpu = Trainer(variant, 4, WIDTH, OPTIONS, STEPS, 0, torch.device("cuda"), gate=gate)
-    cpu = trainer(variant, gate=gate)
+@pytest.mark.parametrize("variant, own", SELECTIONS_AND_GATES)
+def test_a_gpu_never_waits_and_agrees_with_the_cpu_to_bfloat16(variant, own, repeatable):
+    gpu = on_device(variant, "cuda", own)
+    cpu = trainer(variant, own=own)
     ours, theirs = [], []
     for x_BD in batches():
         theirs.append(cpu.step(x_BD).loss.item())

@@ -143,8 +143,8 @@ def test_figure3_shows_values_far_below_zero_and_names_what_is_missing():
     figure = figure3.draw_figure3(synthetic(lowest_variance=-300), TABLE_K)
     assert [axes.get_yscale() for axes in figure.axes] == ["symlog", "symlog"]
     assert_nothing_is_cut_off(figure)
-    with pytest.raises(UserError, match=r"no topk SAE in the table; add one under saes\.topk\.k"):
-        figure3.draw_figure3(METRICS[METRICS["variant"] != "topk"], TABLE_K)
+    with pytest.raises(UserError, match="figure 3: no SAE of this run in the table"):
+        figure3.draw_figure3(METRICS[METRICS["variant"] == "foreign"], TABLE_K)
     without = (METRICS["k_per_token"] == 64) & (METRICS["variant"] == "topk") & (METRICS["metric"] == "l0")
     with pytest.raises(UserError, match="'l0' of topk, k 64, read out by 'topk', is missing"):
         figure3.draw_figure3(METRICS[~without], TABLE_K)

@@ -7,6 +7,8 @@ import pytest
 from synthetic_metrics import METRICS, PUBLISHED, TABLE_RATE, rows, table
 from wta_sae.base.errors import UserError
 from wta_sae.presentation import latex, metrics_table
+from wta_sae.presentation.papers_readouts import WTA_DESCRIBED
+from wta_sae.variants.registry import VARIANTS
 
 
 def test_value_is_the_mean_over_seeds_and_none_where_nothing_was_measured():
@@ -30,7 +32,7 @@ def test_spread_is_the_sample_standard_deviation_and_none_for_one_seed():
 
 
 def test_a_readout_is_taken_at_its_rate_or_k():
-    described, topk = metrics_table.WTA_READOUTS[0], metrics_table.BASELINE_READOUTS[1]
+    described, topk = WTA_DESCRIBED, VARIANTS["topk"].readouts[0]
     assert metrics_table.readout_value(METRICS, topk, "l0", TABLE_RATE, 64) == 64
     assert metrics_table.readout_spread(METRICS, topk, "l0", TABLE_RATE, 64) is None
     assert metrics_table.readout_spread(METRICS, topk, "explained_variance", TABLE_RATE, 16) == pytest.approx(0.001)

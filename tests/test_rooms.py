@@ -57,6 +57,12 @@ def test_every_module_stands_in_a_room_and_imports_downwards():
     assert upwards == []
 
 
+def test_a_rule_reads_no_spec():
+    """For a spec has colours and headings too, whose change is no reason to train an SAE again."""
+    for file in PACKAGE.glob("variants/*/rule.py"):
+        assert not [module for module in imported(file) if module.startswith("wta_sae.variants")]
+
+
 def test_a_files_name_tells_it_from_every_other():
     """But for the specs and the rules, of which every variant has one."""
     places = defaultdict(set)
@@ -66,7 +72,7 @@ def test_a_files_name_tells_it_from_every_other():
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
-SAME_MEANING = {"add_arguments", "run", "select", "select_pairs", "select_dense"}  # of stages, and of variants' rules
+SAME_MEANING = {"add_arguments", "run", "Rule"}  # of stages, and of variants
 SAME_MEANING |= {"number", "rate"}  # in LaTeX and in Markdown
 
 

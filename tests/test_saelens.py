@@ -108,7 +108,7 @@ def assert_alike(directory, sae):
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_saelens_reads_what_the_workflow_writes(exchange, variant):
     directory = exchange / "ours" / variant
-    assert VARIANTS[variant].inference[0] == load_sae(directory).inference
+    assert VARIANTS[variant].readouts[0].inference == load_sae(directory).inference
     assert_alike(directory, load_sae(directory))
 
 
@@ -116,7 +116,7 @@ def test_saelens_reads_what_the_workflow_writes(exchange, variant):
 def test_saelens_reads_every_rule_that_its_format_can_express(exchange, variant):
     directory = exchange / "ours" / variant
     rules = expressible_rules(directory)
-    assert set(VARIANTS[variant].inference) - {"released"} <= set(rules)
+    assert {readout.inference for readout in VARIANTS[variant].readouts} - {"released"} <= set(rules)
     for rule in rules:
         assert_alike(exchange / "ours" / f"{variant}-{rule}", load_sae(directory, rule))
 

@@ -2,12 +2,9 @@ import pytest
 import torch
 from torch import tensor
 
+from variant_rules import SELECTIONS, selected
 from wta_sae.plan.winners import winners_per_latent
 from wta_sae.sae.readouts import above_threshold, top_k, winners_per_sequence
-from wta_sae.variants.batch_topk.rule import select as batch_top_k
-from wta_sae.variants.loading import rule_of
-from wta_sae.variants.registry import VARIANTS
-from wta_sae.variants.wta.rule import select as winners_take_all
 
 PRE_BF = tensor([[3.0, 1.0, 0.0, 2.0], [0.5, 4.0, 0.0, 1.5]])
 
@@ -20,18 +17,18 @@ def test_top_k_keeps_exactly_k_of_ties():
     assert (top_k(torch.ones(1, 4), 2) > 0).sum() == 2
 
 
-def test_batch_top_k_lets_tokens_share_the_budget():
-    assert batch_top_k(PRE_BF, 1).tolist() == [[3, 0, 0, 0], [0, 4, 0, 0]]
-    assert batch_top_k(tensor([[3.0, 2.0], [1.0, 0.5]]), 1).tolist() == [[3, 2], [0, 0]]
+def test_batch_topk_lets_tokens_share_the_budget():
+    assert selected("batch_topk", PRE_BF, 1).tolist() == [[3, 0, 0, 0], [0, 4, 0, 0]]
+    assert selected("batch_topk", tensor([[3.0, 2.0], [1.0, 0.5]]), 1).tolist() == [[3, 2], [0, 0]]
 
 
 def test_winners_take_all_keeps_each_latents_largest():
-    assert winners_take_all(PRE_BF, 1).tolist() == [[3, 0, 0, 2], [0, 4, 0, 0]]
+    assert selected("wta", PRE_BF, 1).tolist() == [[3, 0, 0, 2], [0, 4, 0, 0]]
 
 
 def test_winners_take_all_keeps_all_ties_at_the_cut_but_no_zeros():
     tied_BF = tensor([[2.0, 0.0], [2.0, 0.0], [1.0, 0.0]])
-    assert winners_take_all(tied_BF, 1).tolist() == [[2, 0], [2, 0], [0, 0]]
+    assert selected("wta", tied_BF, 1).tolist() == [[2, 0], [2, 0], [0, 0]]
 
 
 def test_threshold_is_strict_and_may_differ_between_latents():
@@ -69,21 +66,19 @@ def test_winners_per_latent_at_the_papers_batch_size(rate, winners):
     assert winners_per_latent(rate, 8192) == winners
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", SELECTIONS)
 def test_every_variant_keeps_values_and_never_selects_zeros(variant):
-    select = rule_of(variant).select
     pre_BF = torch.randn(12, 8, generator=torch.Generator().manual_seed(0)).relu()
     pre_BF[4] = 0
-    acts_BF = select(pre_BF, 3)
+    acts_BF = selected(variant, pre_BF, 3)
     assert torch.equal(acts_BF[acts_BF > 0], pre_BF[acts_BF > 0])
     assert (acts_BF > 0).any()
     assert not acts_BF[4].any()
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", SELECTIONS)
 def test_permuting_the_latents_changes_nothing(variant):
-    select = rule_of(variant).select
     generator = torch.Generator().manual_seed(0)
     pre_BF = torch.rand(12, 8, generator=generator)
     order_F = torch.randperm(8, generator=generator)
-    assert torch.equal(select(pre_BF[:, order_F], 3), select(pre_BF, 3)[:, order_F])
+    assert torch.equal(selected(variant, pre_BF[:, order_F], 3), selected(variant, pre_BF, 3)[:, order_F])

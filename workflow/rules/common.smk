@@ -31,7 +31,7 @@ from wta_sae.plan.labelled_sets import (
 from wta_sae.plan.own_files import matching_files
 from wta_sae.plan.run_plan import run_plan
 from wta_sae.plan.saes import FOREIGN_FILES
-from wta_sae.variants.loading import modules_of
+from wta_sae.variants.loading import rule_module
 from wta_sae.variants.registry import VARIANTS
 
 # Under --sdm conda a rule's environment holds the libraries; the package itself is always this checkout's.
@@ -152,23 +152,21 @@ def trained_by(saes, wildcards):
 
 
 def training_flags(specs):
-    """The seed that they share, then what sets each apart from another; settings of WTA alone only there."""
+    """The seed that they share, then what sets each apart from another."""
     saes = []
     for spec in specs:
-        own = {"variant": spec.variant, "k": spec.k}
-        if spec.rates:
-            own |= {"rates": spec.rates, "gate": spec.gate, "rescale_encoder_bias": spec.rescale_encoder_bias}
-        saes.append(flags(own | ({"ablation": spec.ablation} if spec.ablation else {})))
+        own = {"variant": spec.variant, "k": spec.k, "rates": spec.rates, "options": spec.options.words()}
+        saes.append(flags({key: value for key, value in (own | {"ablation": spec.ablation or ()}).items() if value}))
     return f"--seed {specs[0].seed} " + " --and ".join(saes)
 
 
 def rules_of(specs):
-    """The modules of their variants, which are all of the variants' code that their training follows."""
-    return sorted({module for spec in specs for module in modules_of(spec.variant)})
+    """The modules of their variants' rules, which are all of the variants' code that their training follows."""
+    return sorted({rule_module(spec.variant) for spec in specs})
 
 
 def inference_rules(wildcards):
     """By which an SAE is read out; one from elsewhere by its own."""
     if wildcards.sae in PLAN.foreign:
         return {}
-    return {"inference": VARIANTS[PLAN.saes[wildcards.sae].variant].inference}
+    return {"inference": [readout.inference for readout in VARIANTS[PLAN.saes[wildcards.sae].variant].readouts]}

@@ -54,6 +54,12 @@ class ActivePairs(NamedTuple):
         return torch.tensor(len(self.values_P))
 
 
+def pairs_of(acts_BF: Tensor) -> ActivePairs:
+    """The active pairs of dense activations, none of which is negative."""
+    tokens_P, latents_P = acts_BF.nonzero(as_tuple=True)
+    return ActivePairs(tokens_P, latents_P, acts_BF[tokens_P, latents_P], tuple(acts_BF.shape))
+
+
 def order_by(groups_P: Tensor, groups: int) -> Tensor:
     """The stable order that sorts pairs by their group (latent, or token); 16-bit keys sort several times as fast."""
     return (groups_P.short() if groups <= 2**15 else groups_P).argsort(stable=True)

@@ -7,6 +7,7 @@ Two forms, equal in what they give: `wta_sae.codes.active_pairs` on a CPU, `wta_
 
 from typing import NamedTuple, Protocol
 
+import torch
 from torch import Tensor
 
 
@@ -38,3 +39,9 @@ class Codes(Protocol):
 
     def active(self) -> Tensor:
         """How many activations there are; 0-dimensional."""
+
+
+def mean_of_tokens_smallest(codes: Codes) -> Tensor:
+    """The mean over tokens of their smallest active value, of those that have one; NaN where nothing is active."""
+    smallest_B = codes.smallest_of_tokens()
+    return smallest_B.masked_fill(smallest_B.isinf(), torch.nan).nanmean()

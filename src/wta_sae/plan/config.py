@@ -11,12 +11,17 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from wta_sae.base.errors import UserError
 from wta_sae.plan.labelled_sets import DOCSTRINGS
+from wta_sae.variants.registry import VARIANTS
 
 
 def check_config(config: Mapping[str, Any], schema: Path) -> None:
-    """Raises UserError for a key that the schema does not know, a missing one, a wrong type or a value out of range."""
-    validator = Draft202012Validator(yaml.safe_load(Path(schema).read_text(encoding="utf-8")))
-    error = best_match(validator.iter_errors(config))
+    """Raises UserError for a key that the schema does not know, a missing one, a wrong type or a value out of range.
+
+    schema: a file; what it leaves open, the sections of the variants under `saes`, is their specs' to say.
+    """
+    whole = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
+    whole["properties"]["saes"]["properties"] = {name: variant.schema() for name, variant in VARIANTS.items()}
+    error = best_match(Draft202012Validator(whole).iter_errors(config))
     if error is not None:
         raise UserError(f"config: {_key(error)}{_message(error)}")
     labelled, packages = config["labelled_texts"], config["text"]["docstrings"]["packages"]

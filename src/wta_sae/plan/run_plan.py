@@ -5,7 +5,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from wta_sae.plan.saes import SAESpec, foreign_saes, matched_saes, requested_saes, table1_saes, trained_together
+from wta_sae.plan.papers_variants import WTA
+from wta_sae.plan.saes import (
+    SAESpec,
+    foreign_saes,
+    matched_saes,
+    requested_saes,
+    saes_at_k,
+    table1_saes,
+    trained_together,
+)
 
 
 @dataclass(frozen=True)
@@ -13,6 +22,7 @@ class RunPlan:
     """The SAEs of a run by their names.
 
     saes: those that it trains; foreign: those from elsewhere, with their directories. sweep: the WTA SAEs of the first seed.
+    compared: those whose metrics on labelled texts are wanted too: the tables', and all of a variant whose budget is `rates`.
     together: the groups in which they are trained. ordinary: all that are no ablation.
     """
 
@@ -22,10 +32,11 @@ class RunPlan:
     matched: tuple[str, ...]
     ordinary: tuple[str, ...]
     sweep: tuple[str, ...]
+    compared: tuple[str, ...]
     together: tuple[tuple[str, ...], ...]
 
     def evaluations(self, sae: str) -> list[str]:
-        """The evaluations of an SAE: on tokens all, on labelled texts Table 1's, the sweep's and those from elsewhere."""
+        """The evaluations of an SAE: on tokens all, on labelled texts those that are compared and those from elsewhere."""
         on_texts = ["texts"] if self._is_compared(sae) else []
         return ["tokens", *on_texts, *(["matched"] if sae in self.matched else [])]
 
@@ -45,23 +56,27 @@ class RunPlan:
         }
 
     def _is_compared(self, sae: str) -> bool:
-        return sae in {*self.table1, *self.sweep, *self.foreign}
+        return sae in {*self.compared, *self.foreign}
 
 
 def run_plan(config: Mapping[str, Any]) -> RunPlan:
     """Raises UserError where the config asks for an SAE that cannot be, or leaves out one that a table needs."""
     specs = requested_saes(config)
     ordinary = [spec for spec in specs if spec.ablation is None]
+    first = [spec for spec in ordinary if spec.seed == config["seeds"][0]]
+    table1 = table1_saes(specs, config)
+    compared = [*table1, *saes_at_k(specs, config), *(spec for spec in first if spec.rates)]
     return RunPlan(
         saes={spec.name: spec for spec in specs},
         foreign=foreign_saes(config, {spec.name for spec in specs}),
-        table1=_names(table1_saes(specs, config)),
+        table1=_names(table1),
         matched=_names(matched_saes(specs, config)),
         ordinary=_names(ordinary),
-        sweep=_names([spec for spec in ordinary if spec.variant == "wta" and spec.seed == config["seeds"][0]]),
+        sweep=_names([spec for spec in first if spec.variant == WTA]),
+        compared=_names(compared),
         together=tuple(map(_names, trained_together(specs, config))),
     )
 
 
 def _names(specs: list[SAESpec]) -> tuple[str, ...]:
-    return tuple(spec.name for spec in specs)
+    return tuple(dict.fromkeys(spec.name for spec in specs))

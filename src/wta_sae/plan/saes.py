@@ -8,9 +8,11 @@ from typing import Any
 from wta_sae.base.errors import UserError
 from wta_sae.plan.ablations import ALL_ABLATIONS, RELEASED_CODE
 from wta_sae.plan.budgets import matched_rate
+from wta_sae.plan.papers_variants import BASELINES, WTA
 from wta_sae.plan.sae_files import CONFIG_FILE, WEIGHTS_FILE
 from wta_sae.plan.winners import winners_per_latent
 from wta_sae.variants.registry import variant_named
+from wta_sae.variants.variant_options import VariantOptions
 
 FOREIGN_FILES = (CONFIG_FILE, WEIGHTS_FILE)
 
@@ -20,19 +22,17 @@ class SAESpec:
     """One SAE to train.
 
     k: active latents a token, or winners a latent and batch where the variant's budget is `rates`.
-    rates: the nominal rates that give these winners. ablation: which one this is, or None for an ordinary SAE.
-    gate, rescale_encoder_bias: see `wta_sae.training.trainer.Trainer`. packing, prepend_bos: of the contexts whose
-    activations it trains on.
+    options: the variant's own. rates: the nominal rates that give these winners. ablation: which one this is, or None for an
+    ordinary SAE. packing, prepend_bos: of the contexts whose activations it trains on.
     """
 
     name: str
     variant: str
     k: int
     seed: int
+    options: VariantOptions
     rates: tuple[float, ...] = ()
     ablation: str | None = None
-    gate: str = "never"
-    rescale_encoder_bias: bool = True
     packing: str = "concatenated"
     prepend_bos: bool = True
 
@@ -40,9 +40,9 @@ class SAESpec:
 def requested_saes(config: Mapping[str, Any]) -> list[SAESpec]:
     """Every SAE that a config asks for: the sweep, the further seeds of the tables' SAEs, and the ablations.
 
-    The sweep holds each k and each rate of `saes`, and the matched rate beside them; rates that give a latent the same winners
-    share one SAE. Raises UserError for an unknown variant, a k above the number of latents, a rate outside (0, 1], a missing
-    budget, and where Table 1 wants a rate or k that is not in the sweep.
+    The sweep holds each k and each rate of `saes`, and beside them Table 1's k and the rate that matches it, so that every
+    variant is in the comparison at equal L0; rates that give a latent the same winners share one SAE. Raises UserError for a k
+    above the number of latents, and where Table 1 wants a rate that is not in the sweep.
     """
     first_seed, *further_seeds = config["seeds"]
     contexts = {name: config["activations"][name] for name in ("packing", "prepend_bos")}
@@ -52,11 +52,14 @@ def requested_saes(config: Mapping[str, Any]) -> list[SAESpec]:
     ablations = {name: RELEASED_CODE[name] for name in config["ablations"]}
     if len(ablations) > 1:
         ablations[ALL_ABLATIONS] = {key: value for changes in ablations.values() for key, value in changes.items()}
-    ablated = wta_at_rate(sweep, config["paper"]["table1_rate"])
+    ablated = _ordinary_at_rate(sweep, WTA, config["paper"]["table1_rate"])[0]
     return (
         sweep
         + repeated
-        + [replace(ablated, name=f"{ablated.name}-{name}", ablation=name, **changes) for name, changes in ablations.items()]
+        + [
+            replace(with_settings(ablated, changes), name=f"{ablated.name}-{name}", ablation=name)
+            for name, changes in ablations.items()
+        ]
     )
 
 
@@ -73,39 +76,44 @@ def foreign_saes(config: Mapping[str, Any], trained: Iterable[str]) -> dict[str,
     return dict(config["foreign_saes"])
 
 
+def with_settings(spec: SAESpec, changes: Mapping[str, Any]) -> SAESpec:
+    """The same SAE trained otherwise. changes: of the variant's options, and of the contexts."""
+    of_options = {key: value for key, value in changes.items() if key in spec.options.schema()}
+    of_contexts = {key: value for key, value in changes.items() if key not in of_options}
+    return replace(spec, options=replace(spec.options, **of_options), **of_contexts)
+
+
 def _sweep(config: Mapping[str, Any], seed: int) -> list[SAESpec]:
     latents, batch_tokens = config["training"]["latents"], config["training"]["batch_tokens"]
     specs = []
-    for name, options in config["saes"].items():
-        budget, options = variant_named(name).budget, dict(options)
-        if budget not in options:
-            raise UserError(f"saes.{name}: wants the key {budget!r}, but has: {', '.join(options) or 'none'}")
-        values = options.pop(budget)
-        if budget == "k":
-            if options:
-                raise UserError(f"saes.{name}: wants the key 'k' and no other, but has: {', '.join(options)}")
-            for k in values:
-                if not 1 <= k <= latents:
-                    raise UserError(f"saes.{name}.k: {k} is not between 1 and training.latents ({latents})")
-            specs += [SAESpec(f"{name}-k{k}", name, k, seed) for k in sorted(values)]
+    for name, section in config["saes"].items():
+        variant = variant_named(name)
+        options = variant.options.from_config(section)
+        if variant.budget == "k":
+            ks = sorted({*section["k"], config["paper"]["table1_k"]})
+            if ks[-1] > latents:
+                raise UserError(f"saes.{name}.k: {ks[-1]} is not between 1 and training.latents ({latents})")
+            specs += [SAESpec(f"{name}-k{k}", name, k, seed, options) for k in ks]
             continue
         rates_by_winners: dict[int, list[float]] = {}
-        for rate in sorted({*values, matched_rate(config)}):
-            if not 0 < rate <= 1:
-                raise UserError(f"saes.{name}.rates: {rate} is not in (0, 1]")
+        for rate in sorted({*section["rates"], matched_rate(config)}):
             rates_by_winners.setdefault(winners_per_latent(rate, batch_tokens), []).append(rate)
-        specs += [SAESpec(f"{name}-k{k}", name, k, seed, tuple(rates), **options) for k, rates in rates_by_winners.items()]
+        specs += [SAESpec(f"{name}-k{k}", name, k, seed, options, tuple(rates)) for k, rates in rates_by_winners.items()]
     return specs
 
 
 def table1_saes(specs: Iterable[SAESpec], config: Mapping[str, Any]) -> list[SAESpec]:
-    """Table 1's ordinary SAEs, of every seed among `specs`: WTA at its rate, and the other variants at its k."""
-    return _at_k(specs, config) + _ordinary_at_rate(specs, config["paper"]["table1_rate"])
+    """Table 1's ordinary SAEs, of every seed among `specs`: WTA at its rate, and the paper's baselines at its k."""
+    at_k = [spec for spec in saes_at_k(specs, config) if spec.variant in BASELINES]
+    return at_k + _ordinary_at_rate(specs, WTA, config["paper"]["table1_rate"])
 
 
 def matched_saes(specs: Iterable[SAESpec], config: Mapping[str, Any]) -> list[SAESpec]:
-    """The ordinary SAEs whose budget is Table 1's k, of every seed among `specs`."""
-    return _at_k(specs, config) + _ordinary_at_rate(specs, matched_rate(config))
+    """Every variant's ordinary SAEs whose budget is Table 1's k, of every seed among `specs`."""
+    at_rate = [name for name in config["saes"] if variant_named(name).budget == "rates"]
+    return saes_at_k(specs, config) + [
+        spec for name in at_rate for spec in _ordinary_at_rate(specs, name, matched_rate(config))
+    ]
 
 
 def trained_together(specs: Iterable[SAESpec], config: Mapping[str, Any]) -> list[list[SAESpec]]:
@@ -122,26 +130,16 @@ def trained_together(specs: Iterable[SAESpec], config: Mapping[str, Any]) -> lis
     return [stream[start : start + size] for stream in streams.values() for start in range(0, len(stream), size)]
 
 
-def wta_at_rate(specs: Iterable[SAESpec], rate: float) -> SAESpec:
-    """The first ordinary SAE trained for a nominal rate. Raises UserError where none was asked for at that rate."""
-    return _ordinary_at_rate(specs, rate)[0]
-
-
-def _ordinary_at_rate(specs: Iterable[SAESpec], rate: float) -> list[SAESpec]:
+def _ordinary_at_rate(specs: Iterable[SAESpec], variant: str, rate: float) -> list[SAESpec]:
+    specs = [spec for spec in specs if spec.variant == variant]
     found = [spec for spec in specs if rate in spec.rates and spec.ablation is None]
     if not found:
         rates = ", ".join(f"{r:g}" for r in sorted({rate for spec in specs for rate in spec.rates})) or "none"
-        raise UserError(f"paper.table1_rate: {rate} is not among the rates in saes: {rates}")
+        raise UserError(f"paper.table1_rate: {rate} is not among the rates in saes.{variant}: {rates}")
     return found
 
 
-def _at_k(specs: Iterable[SAESpec], config: Mapping[str, Any]) -> list[SAESpec]:
-    k, found = config["paper"]["table1_k"], []
-    for variant in config["saes"]:
-        if variant_named(variant).budget == "k":
-            chosen = [spec for spec in specs if (spec.variant, spec.k) == (variant, k)]
-            if not chosen:
-                known = ", ".join(str(spec.k) for spec in specs if spec.variant == variant)
-                raise UserError(f"paper.table1_k: {k} is not among the k in saes.{variant}: {known}")
-            found += chosen
-    return found
+def saes_at_k(specs: Iterable[SAESpec], config: Mapping[str, Any]) -> list[SAESpec]:
+    """Those at Table 1's k, of every variant that has a k."""
+    at_k = [name for name in config["saes"] if variant_named(name).budget == "k"]
+    return [spec for name in at_k for spec in specs if (spec.variant, spec.k) == (name, config["paper"]["table1_k"])]

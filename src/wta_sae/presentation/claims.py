@@ -15,10 +15,11 @@ import pandas as pd
 from wta_sae.base.errors import UserError
 from wta_sae.presentation import markdown
 from wta_sae.presentation.estimates import Estimate, Sweep, beyond_noise, estimate, joint_noise, sweep
+from wta_sae.presentation.metrics_table import budget_of
+from wta_sae.presentation.papers_readouts import PAPERS_TITLES
 from wta_sae.presentation.settings import Scale
 
 STANDS, FAILS, NOISE, UNKNOWN = "stands", "does not stand", "within noise", "cannot be told"
-NAMES = {"wta": "WTA", "batch_topk": "BatchTopK", "topk": "TopK"}
 
 
 @dataclass(frozen=True)
@@ -39,8 +40,8 @@ READINGS = {
         {"wta": "matched_per_latent", "batch_topk": "matched_threshold", "topk": "matched_topk"},
         matched=True,
     ),
-    "equal_same": Reading("equal $L_0$, $k$ largest", dict.fromkeys(NAMES, "matched_topk"), matched=True),
-    "weights": Reading("weights", dict.fromkeys(NAMES)),
+    "equal_same": Reading("equal $L_0$, $k$ largest", dict.fromkeys(PAPERS_TITLES, "matched_topk"), matched=True),
+    "weights": Reading("weights", dict.fromkeys(PAPERS_TITLES)),
 }
 
 
@@ -89,7 +90,7 @@ class Measurement:
 
     def of(self, variant: str) -> Estimate:
         rate = self.scale.matched_rate if self.reading.matched else self.scale.table_rate
-        budget = {"sparsity_rate": rate} if variant == "wta" else {"k": self.scale.k}
+        budget = budget_of(variant, rate, self.scale.k)
         return estimate(self.metrics, variant=variant, inference=self.reading.rules[variant], metric=self.metric, **budget)
 
     def sweep(self) -> Sweep:
@@ -162,7 +163,7 @@ def _against(asked: Measurement, pick: Callable, sign: int) -> Margin:
 
 
 def _trio(asked: Measurement) -> str:
-    return ", ".join(f"{name} {asked.of(variant).text(asked.digits)}" for variant, name in NAMES.items())
+    return ", ".join(f"{name} {asked.of(variant).text(asked.digits)}" for variant, name in PAPERS_TITLES.items())
 
 
 # Predicates along WTA's rates

@@ -6,8 +6,9 @@ import pandas as pd
 
 from wta_sae.presentation.cells import BEST, arrow, over_seeds, row_cells
 from wta_sae.presentation.estimates import readout_estimate
-from wta_sae.presentation.latex import count, escape, listing, number, rate, table_environment
-from wta_sae.presentation.metrics_table import READOUTS, readout_value, why_undefined, winners_by_rate
+from wta_sae.presentation.latex import column_groups, count, escape, listing, number, rate, table_environment
+from wta_sae.presentation.metrics_table import readout_value, why_undefined, winners_by_rate
+from wta_sae.presentation.papers_readouts import BASELINE_READOUTS, PAPERS_READOUTS, WTA_READOUTS
 
 
 def table1(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float, k: int) -> str:
@@ -23,7 +24,7 @@ def table1(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float, 
         if block is not None and row["block"] != block:
             body.append(r"\midrule")
             category = None
-        values = [readout_estimate(metrics, readout, row["metric"], table_rate, k) for readout in READOUTS]
+        values = [readout_estimate(metrics, readout, row["metric"], table_rate, k) for readout in PAPERS_READOUTS]
         cells = row_cells(values, row["digits"], row["direction"])
         head = row["category"] if row["category"] != category else ""
         body.append(" & ".join([escape(head), row["label"] + arrow(row["direction"]), *cells]) + r" \\")
@@ -33,7 +34,7 @@ def table1(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float, 
     clean = next(
         (
             found
-            for readout in READOUTS
+            for readout in PAPERS_READOUTS
             if (found := readout_value(metrics, readout, "ce_loss_without_sae", table_rate, k)) is not None
         ),
         None,
@@ -51,11 +52,10 @@ def table1(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float, 
     return table_environment(
         caption=caption,
         label="tab:comparison",
-        columns="@{}ll" + "r" * len(READOUTS) + "@{}",
+        columns="@{}ll" + "r" * len(PAPERS_READOUTS) + "@{}",
         head=[
-            r" & & \multicolumn{3}{c}{WTA} & & \\",
-            r"\cmidrule(lr){3-5}",
-            " & Metric & " + " & ".join(readout.heading for readout in READOUTS) + r" \\",
+            *column_groups([("", 2), ("WTA", len(WTA_READOUTS)), ("", len(BASELINE_READOUTS))]),
+            " & Metric & " + " & ".join(readout.heading for readout in PAPERS_READOUTS) + r" \\",
         ],
         body=body,
     )

@@ -3,6 +3,7 @@ r"""The measured divergences of the paper's text and code, and the verdicts on i
 Names: \GapOwnCeScore is a gap and a metric; \ClaimsReleasedStand a reading and a verdict.
 """
 
+from wta_sae.plan.papers_variants import WTA
 from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation.claims import FAILS, NOISE, STANDS, UNKNOWN, paper_claims, tally
 from wta_sae.presentation.estimates import Estimate, estimate, sweep
@@ -10,14 +11,12 @@ from wta_sae.presentation.gap import gap
 from wta_sae.presentation.latex import count, number, shortest
 from wta_sae.presentation.markdown import to_latex
 from wta_sae.presentation.measured_run import MeasuredRun
-from wta_sae.presentation.metrics_table import READOUTS, WTA_READOUTS, weights_value, winners_by_rate
+from wta_sae.presentation.metrics_table import budget_of, weights_value, winners_by_rate
+from wta_sae.presentation.papers_readouts import BASELINE_READOUTS, PAPERS_READOUTS, WTA_DESCRIBED, WTA_READOUTS
+from wta_sae.variants.registry import variant_named
 
 SCORES = (("explained_variance", "EvCentred"), ("ce_loss_score", "CeScore"))
-MATCHED_OWN = {
-    "Wta": ("wta", "matched_per_latent"),
-    "BatchTopk": ("batch_topk", "matched_threshold"),
-    "Topk": ("topk", "matched_topk"),
-}
+MATCHED_OWN = {WTA: "matched_per_latent", "batch_topk": "matched_threshold", "topk": "matched_topk"}
 VERDICTS = {STANDS: "Stand", FAILS: "Fail", NOISE: "Noise", UNKNOWN: "Unknown"}
 
 
@@ -29,7 +28,7 @@ def divergence_macros(run: MeasuredRun) -> dict[str, str]:
 def readout_macros(run: MeasuredRun) -> dict[str, str]:
     """The released L0 along the sweep, the least fraction alive, the threshold against the latents' own, the third variance."""
     released = sweep(run.metrics, "released", "l0").means
-    described = run.at_rate(WTA_READOUTS[0], "l0", run.scale.table_rate).mean
+    described = run.at_rate(WTA_DESCRIBED, "l0", run.scale.table_rate).mean
     paper = run.published["setup"]["batch_tokens"]
     macros = {
         "LowestBudget": shortest(run.budget(min(winners_by_rate(run.metrics))), 1),
@@ -42,12 +41,12 @@ def readout_macros(run: MeasuredRun) -> dict[str, str]:
     for readout in WTA_READOUTS:
         alive = sweep(run.metrics, readout.inference, "frac_alive").means
         macros[f"{readout.macro}AliveLeast"] = number(min(alive, default=None), 4)
-    for readout in READOUTS:
+    for readout in PAPERS_READOUTS:
         legacy = run.at_rate(readout, "explained_variance_legacy", run.scale.table_rate).mean
         macros[f"{readout.macro}EvLegacy"] = number(legacy, 3)
-    for name, readout in (("Wta", WTA_READOUTS[0]), ("BatchTopk", READOUTS[-2]), ("Topk", READOUTS[-1])):
+    for readout in (WTA_DESCRIBED, *BASELINE_READOUTS):
         ratio = weights_value(run.metrics, readout, "threshold_ratio_median", run.scale.table_rate, run.scale.k)
-        macros[f"{name}ThresholdRatio"] = number(ratio, 2)
+        macros[f"{variant_named(readout.variant).macro}ThresholdRatio"] = number(ratio, 2)
     return macros
 
 
@@ -58,9 +57,9 @@ def gap_macros(run: MeasuredRun) -> dict[str, str]:
         found = gap(run.scale, run.metrics, metric)
         macros[f"GapReleased{part}"] = to_latex(found.released.text(3))
         macros[f"GapOwn{part}"] = to_latex(found.own.text(3))
-        for name, (variant, rule) in MATCHED_OWN.items():
-            macros[f"Matched{name}{part}"] = to_latex(_matched(run, variant, rule, metric).text(3))
-    macros["MatchedWtaLZero"] = number(_matched(run, *MATCHED_OWN["Wta"], "l0").mean, 1)
+        for variant, rule in MATCHED_OWN.items():
+            macros[f"Matched{variant_named(variant).macro}{part}"] = to_latex(_matched(run, variant, rule, metric).text(3))
+    macros["MatchedWtaLZero"] = number(_matched(run, WTA, MATCHED_OWN[WTA], "l0").mean, 1)
     return macros
 
 
@@ -76,5 +75,5 @@ def claim_macros(run: MeasuredRun) -> dict[str, str]:
 
 
 def _matched(run: MeasuredRun, variant: str, rule: str, metric: str) -> Estimate:
-    budget = {"sparsity_rate": run.scale.matched_rate} if variant == "wta" else {"k": run.scale.k}
+    budget = budget_of(variant, run.scale.matched_rate, run.scale.k)
     return estimate(run.metrics, variant=variant, inference=rule, metric=metric, **budget)

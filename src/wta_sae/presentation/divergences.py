@@ -3,23 +3,26 @@
 Every function returns a section of Markdown, its title first. What the run decided is a number or stands in bold.
 """
 
+from wta_sae.plan.papers_variants import WTA
 from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation import sentences
 from wta_sae.presentation.estimates import Estimate, Sweep, estimate, sweep
 from wta_sae.presentation.gap import gap
 from wta_sae.presentation.markdown import MISSING, number, rate, rates, table
 from wta_sae.presentation.measured_run import MeasuredRun
-from wta_sae.presentation.metrics_table import (
+from wta_sae.presentation.metrics_table import MATCHED_RULES, budget_of, weights_value, winners_by_rate
+from wta_sae.presentation.papers_readouts import (
     BASELINE_READOUTS,
-    MATCHED_RULES,
-    READOUTS,
+    PAPERS_READOUTS,
+    PAPERS_TITLES,
+    WTA_DESCRIBED,
+    WTA_PER_LATENT,
     WTA_READOUTS,
-    Readout,
-    weights_value,
-    winners_by_rate,
+    WTA_RELEASED,
 )
 from wta_sae.presentation.settings import setting
-from wta_sae.variants.wta.spec import SPEC as WTA
+from wta_sae.variants.readout import Readout
+from wta_sae.variants.registry import variant_named
 
 WTA_HEADINGS = [readout.heading for readout in WTA_READOUTS]
 MATCHED_HEADINGS = {
@@ -27,7 +30,6 @@ MATCHED_HEADINGS = {
     "matched_threshold": "one cut",
     "matched_per_latent": "a cut a latent",
 }
-VARIANT_NAMES = {"topk": "TopK", "batch_topk": "BatchTopK", "wta": "WTA"}
 SCORES = (("explained_variance", "explained variance"), ("ce_loss_score", "CE loss score"))
 CORE = (("l0", "L0", 1), ("explained_variance", "EV", 3), ("ce_loss_score", "CE score", 3))
 
@@ -117,8 +119,8 @@ def collapse(run: MeasuredRun) -> str:
 def threshold(run: MeasuredRun) -> str:
     rows = []
     for group in run.groups():
-        l0, budget = run.at_rate(WTA_READOUTS[0], "l0", group[0]), run.budget(group[0])
-        rows.append([f"WTA, {rates(group)}", *_sparsity(l0, budget), number(_ratio(run, WTA_READOUTS[0], group[0]), 2)])
+        l0, budget = run.at_rate(WTA_DESCRIBED, "l0", group[0]), run.budget(group[0])
+        rows.append([f"WTA, {rates(group)}", *_sparsity(l0, budget), number(_ratio(run, WTA_DESCRIBED, group[0]), 2)])
     for baseline in BASELINE_READOUTS:
         l0 = run.at_rate(baseline, "l0", run.scale.table_rate)
         rows.append([baseline.heading, *_sparsity(l0, run.scale.k), number(_ratio(run, baseline, run.scale.table_rate), 2)])
@@ -203,7 +205,7 @@ def variances(run: MeasuredRun) -> str:
             f"WTA, {readout.heading}" if readout in WTA_READOUTS else readout.heading,
             *(run.at_rate(readout, metric, run.scale.table_rate).text(3) for metric in metrics),
         ]
-        for readout in READOUTS
+        for readout in PAPERS_READOUTS
     ]
     return f"""Three explained variances
 
@@ -221,12 +223,14 @@ def at_the_matched_rate(run: MeasuredRun) -> str:
     rows = []
     for nominal in (run.scale.table_rate, run.scale.matched_rate):
         cells = [
-            run.at_rate(readout, metric, nominal).text(digits) for readout in WTA_READOUTS[1:] for metric, _, digits in CORE
+            run.at_rate(readout, metric, nominal).text(digits)
+            for readout in (WTA_RELEASED, WTA_PER_LATENT)
+            for metric, _, digits in CORE
         ]
         rows.append([rate(nominal), number(run.winners(nominal), 0), number(run.budget(nominal), 1), *cells])
-    heads = [f"{short} {readout.heading}" for readout in WTA_READOUTS[1:] for _, short, _ in CORE]
+    heads = [f"{short} {readout.heading}" for readout in (WTA_RELEASED, WTA_PER_LATENT) for _, short, _ in CORE]
     theirs = winners_per_latent(setup["table_rate"], setup["batch_tokens"])
-    budget = WTA.l0_budget(theirs, setup["latents"], setup["batch_tokens"])
+    budget = variant_named(WTA).l0_budget(theirs, setup["latents"], setup["batch_tokens"])
     return f"""Rate {rate(setup["table_rate"])} is not the matched rate
 
 - *Text* (section 5.3): at rate {rate(setup["table_rate"])} WTA's sparsity matches the baselines' k = {setup["k"]}.
@@ -239,8 +243,8 @@ def at_the_matched_rate(run: MeasuredRun) -> str:
 
 def equal_l0(run: MeasuredRun) -> str:
     rows = []
-    for variant, name in VARIANT_NAMES.items():
-        budget = {"sparsity_rate": run.scale.matched_rate} if variant == "wta" else {"k": run.scale.k}
+    for variant, name in PAPERS_TITLES.items():
+        budget = budget_of(variant, run.scale.matched_rate, run.scale.k)
         for rule in MATCHED_RULES:
             cells = [
                 estimate(run.metrics, variant=variant, inference=rule, metric=metric, **budget).text(digits)
@@ -252,7 +256,7 @@ def equal_l0(run: MeasuredRun) -> str:
         found = gap(run.scale, run.metrics, metric)
         part = MISSING if found.readout_percent is None else f"{number(found.readout_percent, 0)} %"
         gaps.append([label, found.released.text(3), found.own.text(3), part])
-    released = run.at_rate(WTA_READOUTS[1], "l0", run.scale.matched_rate).text(1)
+    released = run.at_rate(WTA_RELEASED, "l0", run.scale.matched_rate).text(1)
     return f"""WTA and the baselines at equal L0
 
 All are trained at a budget of {run.scale.k} (WTA at rate {rate(run.scale.matched_rate)}:
@@ -286,7 +290,7 @@ def _ratio(run: MeasuredRun, readout: Readout, nominal: float) -> float | None:
 
 
 def _printed(run: MeasuredRun, metric: str) -> float:
-    return next(row["published"]["wta"] for row in run.published["rows"] if row["metric"] == metric)
+    return next(row["published"][WTA] for row in run.published["rows"] if row["metric"] == metric)
 
 
 def _change(run: MeasuredRun, readout: Readout, name: str) -> str:

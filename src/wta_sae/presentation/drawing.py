@@ -10,7 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
 from wta_sae.machine.files import replacing
-from wta_sae.presentation.style import PUBLISHED, Look, paper_style
+from wta_sae.presentation.style import PUBLISHED, paper_style
+from wta_sae.variants.readout import Look
 
 LINEAR_DOWN_TO = -1.0
 """Where a score falls far below zero (an explained variance of -100 is possible), the scale below this is logarithmic."""

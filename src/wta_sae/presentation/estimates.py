@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from wta_sae.plan.papers_variants import WTA
 from wta_sae.presentation import markdown
 from wta_sae.presentation.metrics_table import (
-    Readout,
     rates_sharing_an_sae,
     readout_spread,
     readout_value,
@@ -21,6 +21,7 @@ from wta_sae.presentation.metrics_table import (
     value,
     winners_by_rate,
 )
+from wta_sae.variants.readout import Readout
 
 NOISE_FACTOR = 2
 
@@ -65,7 +66,7 @@ def sweep(metrics: pd.DataFrame, inference: str | None, metric: str) -> Sweep:
     """
 
     def at(nominal: float) -> Estimate:
-        return estimate(metrics, variant="wta", inference=inference, metric=metric, sparsity_rate=nominal)
+        return estimate(metrics, variant=WTA, inference=inference, metric=metric, sparsity_rate=nominal)
 
     groups = rates_sharing_an_sae(winners_by_rate(metrics))
     points = [(tuple(same), point) for group in groups for point, same in groupby(group, key=at)]

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from wta_sae.plan.papers_variants import WTA
 from wta_sae.presentation.estimates import Estimate, beyond_noise, estimate, joint_noise
 from wta_sae.presentation.settings import Scale
 
@@ -24,7 +25,7 @@ def gap(scale: Scale, metrics: pd.DataFrame, metric: str) -> Gap:
     """The gap in one metric, whose higher value is the better one."""
     baseline = estimate(metrics, variant="batch_topk", inference="matched_threshold", metric=metric, k=scale.k)
     released, own = (
-        _difference(baseline, estimate(metrics, variant="wta", inference=rule, metric=metric, sparsity_rate=scale.matched_rate))
+        _difference(baseline, estimate(metrics, variant=WTA, inference=rule, metric=metric, sparsity_rate=scale.matched_rate))
         for rule in ("released", "matched_per_latent")
     )
     told = own.mean is not None and released.mean is not None and beyond_noise(released.mean, released.spread)

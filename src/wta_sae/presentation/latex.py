@@ -68,6 +68,24 @@ def listing(items: list[str]) -> str:
     return ", ".join(items[:-1]) + " and " + items[-1]
 
 
+def column_groups(groups: list[tuple[str, int]]) -> list[str]:
+    """Two rows above a table's head: the title of each group of columns, and a rule under each that has one.
+
+    groups: title and number of columns of each, from the left; without a title, the columns stay free.
+    """
+    cells, rules, first = [], [], 1
+    columns = sum(width for _, width in groups)
+    for title, width in groups:
+        last = first + width - 1
+        if title:
+            cells.append(rf"\multicolumn{{{width}}}{{c}}{{{title}}}")
+            rules.append(rf"\cmidrule({'l' if last == columns else 'lr'}){{{first}-{last}}}")
+        else:
+            cells += [""] * width
+        first = last + 1
+    return [" & ".join(cells).replace("  ", " ").rstrip() + r" \\", " ".join(rules)]
+
+
 def table_environment(
     caption: str, label: str, columns: str, head: list[str], body: list[str], environment: str = "table*"
 ) -> str:

@@ -13,22 +13,24 @@ import pandas as pd
 
 from wta_sae.machine.files import write_text
 from wta_sae.plan.labelled_sets import class_sets, concept_pairs
+from wta_sae.plan.papers_variants import WTA
 from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation import sentences
 from wta_sae.presentation.divergence_numbers import divergence_macros
 from wta_sae.presentation.latex import MISSING, count, escape, listing, number, rate, shortest
 from wta_sae.presentation.markdown import to_latex
 from wta_sae.presentation.measured_run import MeasuredRun, run_of
-from wta_sae.presentation.metrics_table import (
+from wta_sae.presentation.metrics_table import SCR, budgets_of, readout_value, readouts_in, weights_value
+from wta_sae.presentation.papers_readouts import (
     BASELINE_READOUTS,
-    READOUTS,
-    SCR,
+    PAPERS_READOUTS,
+    WTA_DESCRIBED,
+    WTA_PER_LATENT,
     WTA_READOUTS,
-    readout_value,
-    weights_value,
-    wta_rates,
+    WTA_RELEASED,
 )
 from wta_sae.presentation.settings import Scale, setting
+from wta_sae.variants.registry import variant_named
 
 FIGURE_ROWS = (("kl_div_score", "KlScore", 2), ("l1", "LOne", 1), ("frac_alive", "Alive", 4))
 """Metrics of Figure 2 that Table 1 lacks: name, part of the macro's name, digits."""
@@ -179,8 +181,8 @@ def model_description(config: dict[str, Any]) -> str:
 
 def sweep_macros(run: MeasuredRun) -> Macros:
     """WTA's rates, of how many SAEs they are, and what Table 1's and the matched rate give."""
-    rates = wta_rates(run.metrics)
-    medians = [weights_value(run.metrics, WTA_READOUTS[0], MEDIAN_COSINE, value, run.scale.k) for value in rates]
+    rates = budgets_of(run.metrics, WTA)
+    medians = [weights_value(run.metrics, WTA_DESCRIBED, MEDIAN_COSINE, value, run.scale.k) for value in rates]
     return {
         "Rates": listing([rate(value) for value in rates]),
         "RateCount": count(len(rates)),
@@ -213,11 +215,11 @@ def trend(values: list[float | None], digits: int) -> str:
 
 
 def table_macros(metrics: pd.DataFrame, published: dict[str, Any], table_rate: float, k: int) -> Macros:
-    """Every value of Table 1, and of Figure 2 at Table 1's rate."""
+    """Every value of Table 1, and of Figure 2 at Table 1's rate; of a variant beyond the paper the same."""
     rows = [(row["metric"], row["macro"], row["digits"]) for row in published["rows"]]
     macros = {
         readout.macro + part: number(readout_value(metrics, readout, metric, table_rate, k), digits)
-        for readout in READOUTS
+        for readout in dict.fromkeys((*PAPERS_READOUTS, *readouts_in(metrics)))
         for metric, part, digits in (*rows, *FIGURE_ROWS)
     }
     for name, metric in (("CeWithoutSae", "ce_loss_without_sae"), ("CeAblated", "ce_loss_with_ablation")):
@@ -230,12 +232,12 @@ def table_macros(metrics: pd.DataFrame, published: dict[str, Any], table_rate: f
 
 def _first(measure: Callable[..., float | None]) -> float | None:
     """A number that is the same for every SAE, from the first readout that has it."""
-    return next((found for readout in READOUTS if (found := measure(readout)) is not None), None)
+    return next((found for readout in PAPERS_READOUTS if (found := measure(readout)) is not None), None)
 
 
 def curve_macros(metrics: pd.DataFrame, published: dict[str, Any], k: int) -> Macros:
     """Figure 2 in words: each line's value at the lowest and highest rate, and its peak."""
-    rates = wta_rates(metrics)
+    rates = budgets_of(metrics, WTA)
     digits_of = {row["metric"]: row["digits"] for row in published["rows"]}
     shown = (*FIGURE_ROWS, ("explained_variance", "EvCentred", digits_of.get("explained_variance", 3)))
     macros = {}
@@ -257,12 +259,12 @@ def comparison_macros(metrics: pd.DataFrame, table_rate: float, k: int) -> Macro
     """Comparing words and differences at Table 1's rate, so that no sentence asserts what another run could contradict."""
     macros = {}
     for metric, part in (("explained_variance", "EvCentred"), ("ce_loss_score", "CeScore")):
-        of = {readout.macro: readout_value(metrics, readout, metric, table_rate, k) for readout in READOUTS}
-        macros[f"{part}PerLatentAgainstReleased"] = comparing_word(of["WtaPerLatent"], of["WtaReleased"], 3)
-        macros[f"{part}PerLatentAgainstDescribed"] = comparing_word(of["WtaPerLatent"], of["WtaDescribed"], 3)
+        of = {readout: readout_value(metrics, readout, metric, table_rate, k) for readout in PAPERS_READOUTS}
+        macros[f"{part}PerLatentAgainstReleased"] = comparing_word(of[WTA_PER_LATENT], of[WTA_RELEASED], 3)
+        macros[f"{part}PerLatentAgainstDescribed"] = comparing_word(of[WTA_PER_LATENT], of[WTA_DESCRIBED], 3)
         for baseline in BASELINE_READOUTS:
             for readout in WTA_READOUTS:
-                low, high = of[readout.macro], of[baseline.macro]
+                low, high = of[readout], of[baseline]
                 difference = None if low is None or high is None else high - low
                 macros[f"{part}{baseline.macro}Minus{readout.macro}"] = number(difference, 3)
     return macros
@@ -299,8 +301,7 @@ def published_macros(published: dict[str, Any]) -> Macros:
     }
     for row in published["rows"]:
         for variant, printed in row.get("published", {}).items():
-            name = {"wta": "Wta", "batch_topk": "BatchTopk", "topk": "Topk"}[variant]
-            macros[f"Published{name}{row['macro']}"] = number(printed, row["digits"])
+            macros[f"Published{variant_named(variant).macro}{row['macro']}"] = number(printed, row["digits"])
     figure2 = {entry["metric"]: entry for entry in published["figure2"]}
     peak = figure2["kl_div_score"]["points"][0]
     macros |= {"PublishedKlPeak": number(peak["value"], 2), "PublishedKlPeakRate": rate(peak["rate"])}

@@ -6,11 +6,14 @@ from typing import Any
 
 import pandas as pd
 
+from wta_sae.plan.papers_variants import WTA
 from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation.estimates import Estimate, readout_estimate
-from wta_sae.presentation.metrics_table import WTA_RELEASED, Readout, rates_sharing_an_sae, value, winners_by_rate
+from wta_sae.presentation.metrics_table import rates_sharing_an_sae, value, winners_by_rate
+from wta_sae.presentation.papers_readouts import WTA_RELEASED
 from wta_sae.presentation.settings import Scale, scale_of
-from wta_sae.variants.wta.spec import SPEC as WTA
+from wta_sae.variants.readout import Readout
+from wta_sae.variants.registry import variant_named
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class MeasuredRun:
     def ablated(self, readout: Readout, metric: str, ablation: str | None) -> float | None:
         """A readout's value of Table 1's WTA SAE of the first seed, trained with an ablation; None: of the ordinary one."""
         first = self.metrics[self.metrics["seed"] == self.scale.seeds[0]]
-        selection = {"variant": "wta", "inference": readout.inference, "sparsity_rate": self.scale.table_rate}
+        selection = {"variant": WTA, "inference": readout.inference, "sparsity_rate": self.scale.table_rate}
         return value(first, metric=metric, ablation=ablation, **selection)
 
     def groups(self) -> list[list[float]]:
@@ -41,7 +44,7 @@ class MeasuredRun:
 
         The rule `released` may tell rates apart that share an SAE.
         """
-        released = self.metrics[(self.metrics["variant"] == "wta") & (self.metrics["inference"] == WTA_RELEASED.inference)]
+        released = self.metrics[(self.metrics["variant"] == WTA) & (self.metrics["inference"] == WTA_RELEASED.inference)]
         of_rate = {
             nominal: tuple(rows.sort_values(["sae", "metric"])["value"]) for nominal, rows in released.groupby("sparsity_rate")
         }
@@ -51,7 +54,7 @@ class MeasuredRun:
         return winners_per_latent(nominal, self.scale.batch_tokens)
 
     def budget(self, nominal: float) -> float:
-        return WTA.l0_budget(self.winners(nominal), self.scale.latents, self.scale.batch_tokens)
+        return variant_named(WTA).l0_budget(self.winners(nominal), self.scale.latents, self.scale.batch_tokens)
 
 
 def run_of(config: dict[str, Any], metrics: pd.DataFrame, published: dict[str, Any]) -> MeasuredRun:

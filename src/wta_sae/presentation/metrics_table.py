@@ -1,7 +1,6 @@
 """What the presentation is made from: a run's tidy table of metrics, and the numbers that the paper prints."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,44 +10,13 @@ import pandas as pd
 from wta_sae.base.errors import UserError
 from wta_sae.machine.files import anew
 from wta_sae.metrics.columns import COLUMNS, FOREIGN
+from wta_sae.plan.papers_variants import WTA
+from wta_sae.variants.readout import Readout
+from wta_sae.variants.registry import VARIANTS, variant_named
+from wta_sae.variants.variant import Variant
 
-
-@dataclass(frozen=True)
-class Readout:
-    """A trained SAE as one inference rule reads it out: a column of the tables, a line of the figures.
-
-    macro: its part of the names of LaTeX macros; published: its name in `paper/published.yaml`.
-    """
-
-    variant: str
-    inference: str
-    heading: str
-    macro: str
-    published: str
-
-
-WTA_READOUTS = WTA_DESCRIBED, WTA_RELEASED, WTA_PER_LATENT = (
-    Readout("wta", "described", "described", "WtaDescribed", "wta"),
-    Readout("wta", "released", "released", "WtaReleased", "wta"),
-    Readout("wta", "per_latent", "per latent", "WtaPerLatent", "wta"),
-)
-BASELINE_READOUTS = (
-    Readout("batch_topk", "threshold", "BatchTopK", "BatchTopk", "batch_topk"),
-    Readout("topk", "topk", "TopK", "Topk", "topk"),
-)
-READOUTS = WTA_READOUTS + BASELINE_READOUTS
 SCR = "scr_metric_threshold_20"  # Table 1's
-MATCHED_RULES = {
-    "matched_topk": "MatchedTopk",
-    "matched_threshold": "MatchedThreshold",
-    "matched_per_latent": "MatchedPerLatent",
-}
-"""The rules of the comparison at equal L0, each with its part of a macro's name."""
-MATCHED_READOUTS = tuple(
-    Readout(variant, rule, heading, name + part, variant)
-    for rule, part in MATCHED_RULES.items()
-    for variant, heading, name in (("wta", "WTA", "Wta"), ("batch_topk", "BatchTopK", "BatchTopk"), ("topk", "TopK", "Topk"))
-)
+MATCHED_RULES = ("matched_topk", "matched_threshold", "matched_per_latent")  # of the comparison at equal L0
 
 
 def read_metrics(path: Path) -> pd.DataFrame:
@@ -145,32 +113,40 @@ def weights_value(metrics: pd.DataFrame, readout: Readout, metric: str, rate: fl
 
 
 def _sae(readout: Readout, rate: float, k: int) -> dict[str, Any]:
-    return _sae_of_budget(readout, rate if readout.variant == "wta" else k)
+    return {"variant": readout.variant, **budget_of(readout.variant, rate, k)}
 
 
-def _sae_of_budget(readout: Readout, budget: float) -> dict[str, Any]:
-    return {"variant": readout.variant, "sparsity_rate" if readout.variant == "wta" else "k": budget}
+def budget_of(variant: str, rate: float, k: int) -> dict[str, float]:
+    """Which of a variant's SAEs, as `by_seed` takes it: that at the nominal rate, or that at k, whichever its budget is."""
+    return {"sparsity_rate": rate} if variant_named(variant).budget == "rates" else {"k": k}
 
 
-def wta_rates(metrics: pd.DataFrame) -> list[float]:
-    """WTA's nominal rates in rising order. Raises UserError where the table holds no WTA SAE."""
-    rates = sorted(metrics.loc[metrics["variant"] == "wta", "sparsity_rate"].dropna().unique().tolist())
-    if not rates:
-        raise UserError("metrics: no WTA SAE in the table; add one under saes.wta.rates")
-    return rates
+def budgets_of(metrics: pd.DataFrame, variant: str) -> list[float]:
+    """A variant's nominal rates, or its active latents a token, in rising order.
+
+    Raises UserError where the table holds no SAE of that variant.
+    """
+    key = variant_named(variant).budget
+    column = {"rates": "sparsity_rate", "k": "k_per_token"}[key]
+    budgets = sorted(metrics.loc[metrics["variant"] == variant, column].dropna().unique().tolist())
+    if not budgets:
+        raise UserError(f"metrics: no {variant_named(variant).title} SAE in the table; add one under saes.{variant}.{key}")
+    return budgets
 
 
-def baseline_ks(metrics: pd.DataFrame, variant: str) -> list[int]:
-    """A baseline's active latents a token in rising order. Raises UserError where the table holds no SAE of that variant."""
-    ks = sorted(int(k) for k in metrics.loc[metrics["variant"] == variant, "k_per_token"].dropna().unique())
-    if not ks:
-        raise UserError(f"metrics: no {variant} SAE in the table; add one under saes.{variant}.k")
-    return ks
+def variants_in(metrics: pd.DataFrame) -> list[Variant]:
+    """The registered variants that the table holds SAEs of."""
+    return [variant for name, variant in VARIANTS.items() if (metrics["variant"] == name).any()]
+
+
+def readouts_in(metrics: pd.DataFrame) -> list[Readout]:
+    """All readouts of these variants."""
+    return [readout for variant in variants_in(metrics) for readout in variant.readouts]
 
 
 def winners_by_rate(metrics: pd.DataFrame) -> dict[float, int]:
     """Winners per latent and batch at each nominal rate: rates with the same number share one trained SAE."""
-    rows = metrics[metrics["variant"] == "wta"].dropna(subset=["sparsity_rate", "k_per_latent"])
+    rows = metrics[metrics["variant"] == WTA].dropna(subset=["sparsity_rate", "k_per_latent"])
     pairs = rows[["sparsity_rate", "k_per_latent"]].drop_duplicates("sparsity_rate").sort_values("sparsity_rate")
     return {float(rate): int(winners) for rate, winners in pairs.itertuples(index=False)}
 
@@ -195,13 +171,13 @@ def foreign_values(metrics: pd.DataFrame, *names: str) -> dict[str, tuple[float,
 
 
 def required_value(metrics: pd.DataFrame, readout: Readout, metric: str, budget: float) -> float:
-    """A number that a figure cannot do without. budget: WTA's nominal rate, or the baseline's active latents a token.
+    """A number that a figure cannot do without. budget: a nominal rate, or active latents a token.
 
     Raises UserError, naming the metric and the SAE, where the run did not measure it.
     """
-    found = value(metrics, inference=readout.inference, metric=metric, **_sae_of_budget(readout, budget))
+    found = value(metrics, inference=readout.inference, metric=metric, **_sae(readout, rate=budget, k=budget))
     if found is None:
-        name = f"rate {budget:g}" if readout.variant == "wta" else f"k {budget:g}"
+        name = f"rate {budget:g}" if variant_named(readout.variant).budget == "rates" else f"k {budget:g}"
         raise UserError(
             f"metrics: {metric!r} of {readout.variant}, {name}, read out by {readout.inference!r}, is missing; evaluate it"
         )
@@ -209,9 +185,9 @@ def required_value(metrics: pd.DataFrame, readout: Readout, metric: str, budget:
 
 
 def curve(metrics: pd.DataFrame, readout: Readout, metric: str) -> tuple[np.ndarray, np.ndarray]:
-    """The budgets in rising order, WTA's nominal rates or the baseline's active latents a token, and `metric` at each.
+    """`budgets_of` the readout's variant, and `metric` at each.
 
     Raises UserError, naming what is missing: a value, or every SAE of that variant.
     """
-    budgets = wta_rates(metrics) if readout.variant == "wta" else baseline_ks(metrics, readout.variant)
+    budgets = budgets_of(metrics, readout.variant)
     return np.array(budgets), np.array([required_value(metrics, readout, metric, budget) for budget in budgets])

@@ -5,13 +5,16 @@ Plain text as `markdown` makes it: names in backticks. `markdown.to_latex` turns
 
 from wta_sae.plan.ablations import ALL_ABLATIONS
 from wta_sae.plan.labelled_sets import DOCSTRINGS, FILES, HUB, concept_pairs, drawn_datasets
+from wta_sae.plan.papers_variants import WTA
 from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation.estimates import Estimate, change_word
 from wta_sae.presentation.gap import gap
 from wta_sae.presentation.markdown import number, rate
 from wta_sae.presentation.measured_run import MeasuredRun
-from wta_sae.presentation.metrics_table import SCR, WTA_READOUTS, WTA_RELEASED, Readout, why_undefined, wta_rates
+from wta_sae.presentation.metrics_table import SCR, budgets_of, why_undefined
+from wta_sae.presentation.papers_readouts import WTA_READOUTS, WTA_RELEASED
 from wta_sae.presentation.settings import papers_model, setting
+from wta_sae.variants.readout import Readout
 
 WHAT_THE_CODE_DOES = {
     "gate": "The text lets θ gate the activations in the initial phase of training, the released code only after it",
@@ -163,7 +166,7 @@ def shared_rates(run: MeasuredRun) -> str:
         for group in run.groups()
         if len(group) > 1
     ]
-    nominal, trained = len(wta_rates(run.metrics)), len(run.groups())
+    nominal, trained = len(budgets_of(run.metrics, WTA)), len(run.groups())
     if not sentences:
         return f"In this run no two rates share an SAE: the {nominal} nominal rates are {trained} SAEs."
     return f"In this run: {' '.join(sentences)} The {nominal} nominal rates are {trained} SAEs."
@@ -171,7 +174,7 @@ def shared_rates(run: MeasuredRun) -> str:
 
 def released_activity(run: MeasuredRun) -> str:
     """What the released rule reads every rate out at, whatever it was trained for."""
-    winners = sorted({winners_per_latent(value, run.scale.batch_contexts) for value in wta_rates(run.metrics)})
+    winners = sorted({winners_per_latent(value, run.scale.batch_contexts) for value in budgets_of(run.metrics, WTA)})
     activity = run.scale.latents / run.scale.context_length
     if len(winners) == 1:
         gives = number(winners[0] * activity, 1)
@@ -186,7 +189,7 @@ def released_against_formula(run: MeasuredRun) -> str:
     """The measured activity as a share of the formula's, over the rates."""
     activity = run.scale.latents / run.scale.context_length
     shares = []
-    for value in wta_rates(run.metrics):
+    for value in budgets_of(run.metrics, WTA):
         measured = run.at_rate(WTA_RELEASED, "l0", value).mean
         if measured is not None:
             shares.append(measured / (activity * winners_per_latent(value, run.scale.batch_contexts)))

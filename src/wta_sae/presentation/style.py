@@ -1,11 +1,12 @@
-"""One look for every figure: the paper's Times-like fonts, its column widths, one colour and marker an inference rule."""
+"""One look for every figure: the paper's Times-like fonts, its column widths, what is no variant's own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
 import matplotlib as mpl
 import seaborn as sns
+
+from wta_sae.variants.readout import Look
 
 TEXT_WIDTH = 6.875
 """Inches, of both columns with the gap between them (`paper/main.tex` sets the same)."""
@@ -15,29 +16,6 @@ BAND = "#f0f0f0"
 GRID = "#e4e4e4"
 
 
-@dataclass(frozen=True)
-class Look:
-    """How one readout is drawn. line: matplotlib's line style; width and size: of line and marker, in points.
-
-    Lines that are drawn later are thinner, so that one under another still shows.
-    """
-
-    label: str
-    colour: str
-    marker: str
-    line: str | tuple
-    width: float = 1.2
-    size: float = 0
-
-
-# Colours of Okabe and Ito: apart for every common kind of colour blindness, and in grey by marker and line style.
-LOOKS = {
-    ("wta", "described"): Look("WTA, described", "#0072B2", "o", "-", width=2.0, size=5.0),
-    ("wta", "released"): Look("WTA, released", "#D55E00", "s", "-", width=1.4, size=3.8),
-    ("wta", "per_latent"): Look("WTA, per latent", "#009E73", "^", "-", width=0.9, size=3.4),
-    ("batch_topk", "threshold"): Look("BatchTopK", "#AA4499", "v", (0, (4, 1.6)), size=4.2),
-    ("topk", "topk"): Look("TopK", "#555555", "D", (0, (1, 1.2)), size=3.4),
-}
 FOREIGN_COLOURS, FOREIGN_MARKERS = ("#E69F00", "#56B4E9", "#CC79A7", "#000000"), ("*", "P", "X", "p")  # of SAEs from elsewhere
 RELEASED_UNCENTRED = Look("WTA, released, not centred (b)", "#D55E00", "", (0, (1, 1)), width=0.9)
 PUBLISHED = Look("WTA, published (b: not centred)", "#000000", "D", "", size=4.6)

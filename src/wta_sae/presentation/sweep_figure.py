@@ -11,16 +11,10 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullFormatter
 
 from wta_sae.presentation.drawing import drawn_values, save_figure, scale_scores, stroke, tick_decades
-from wta_sae.presentation.metrics_table import (
-    BASELINE_READOUTS,
-    WTA_READOUTS,
-    WTA_RELEASED,
-    curve,
-    rates_sharing_an_sae,
-    required_value,
-    winners_by_rate,
-)
-from wta_sae.presentation.style import BAND, LOOKS, PUBLISHED, RELEASED_UNCENTRED, TEXT_WIDTH, Look, paper_style
+from wta_sae.presentation.metrics_table import curve, rates_sharing_an_sae, required_value, winners_by_rate
+from wta_sae.presentation.papers_readouts import BASELINE_READOUTS, WTA_READOUTS, WTA_RELEASED
+from wta_sae.presentation.style import BAND, PUBLISHED, RELEASED_UNCENTRED, TEXT_WIDTH, paper_style
+from wta_sae.variants.readout import Look
 
 PANELS = (
     ("kl_div_score", "(a) KL divergence score"),
@@ -64,11 +58,9 @@ def draw_figure2(metrics: pd.DataFrame, published: dict[str, Any], k: int, same_
 
 def _draw_curves(axes: Axes, metrics: pd.DataFrame, metric: str, k: int) -> None:
     for readout in WTA_READOUTS:
-        look = LOOKS[readout.variant, readout.inference]
-        axes.plot(*curve(metrics, readout, metric), **stroke(look), zorder=3)
+        axes.plot(*curve(metrics, readout, metric), **stroke(readout.look), zorder=3)
     for readout in BASELINE_READOUTS:
-        look = LOOKS[readout.variant, readout.inference]
-        axes.axhline(required_value(metrics, readout, metric, k), **_line_across(look), zorder=2)
+        axes.axhline(required_value(metrics, readout, metric, k), **_line_across(readout.look), zorder=2)
     if metric == "explained_variance":
         axes.plot(*curve(metrics, WTA_RELEASED, UNCENTRED), **stroke(RELEASED_UNCENTRED), zorder=2.5)
 
@@ -111,8 +103,8 @@ def _scale_rates(axes: Axes) -> None:
 
 
 def _legend_handles() -> list[Line2D]:
-    sweep = [*(LOOKS[readout.variant, readout.inference] for readout in WTA_READOUTS), RELEASED_UNCENTRED]
-    baselines = [LOOKS[readout.variant, readout.inference] for readout in BASELINE_READOUTS]
+    sweep = [*(readout.look for readout in WTA_READOUTS), RELEASED_UNCENTRED]
+    baselines = [readout.look for readout in BASELINE_READOUTS]
     return [
         *(Line2D([], [], **stroke(look), label=look.label) for look in sweep),
         *(Line2D([], [], **_line_across(look), label=look.label) for look in baselines),

@@ -1,6 +1,7 @@
 """Trains sparse autoencoders on cached activations, each into an SAELens directory; several share one pass over the cache."""
 
-from argparse import REMAINDER, ArgumentParser, BooleanOptionalAction, Namespace
+from argparse import REMAINDER, ArgumentParser, Namespace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,8 +21,8 @@ from wta_sae.stages.options import add_options, add_threads, read_options
 from wta_sae.training.checkpoints import Checkpoints, stopping_at_leisure
 from wta_sae.training.loop import CURVE_COLUMNS, TrainingRun, train
 from wta_sae.training.prefetch import on_device
-from wta_sae.training.trainer import GATES, Trainer, TrainingOptions
-from wta_sae.variants.loading import modules_of, spec_of
+from wta_sae.training.trainer import Trainer, TrainingOptions, new_rule
+from wta_sae.variants.loading import rule_module, spec_of
 
 LOG_EVERY = 10
 NOT_OF_THE_RESULT = ("activations", "out", "further", "checkpoint_seconds")  # arguments that another job may change
@@ -44,16 +45,7 @@ def _add_sae_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--k", type=int, required=True, help="active latents a token; for wta: winners a latent and batch")
     parser.add_argument("--rates", type=float, nargs="*", default=[], help="nominal rates that give wta these winners")
     parser.add_argument(
-        "--gate",
-        choices=GATES,
-        default="never",
-        help="wta only: drop what is not above the global threshold before taking winners, until or after its start step",
-    )
-    parser.add_argument(
-        "--rescale-encoder-bias",
-        action=BooleanOptionalAction,
-        default=True,
-        help="wta only: whether the saved encoder bias is folded by the norm factor, which the released code forgets",
+        "--options", nargs="*", default=[], metavar="NAME=VALUE", help="the variant's own, as gate=late of wta; see its spec"
     )
     parser.add_argument("--ablation", metavar="NAME", help="what this SAE is trained to show, recorded with it")
     parser.add_argument(
@@ -103,7 +95,7 @@ def run(arguments: Namespace) -> None:
         train([job.run for job in jobs], batches, norm_factor, LOG_EVERY, after_step)
     for job in jobs:
         sae, thresholds = job.run.trainer.trained(norm_factor, tuple(job.arguments.rates))
-        metadata = _metadata(job.arguments, options, cache.manifest, steps)
+        metadata = _metadata(job, options, cache.manifest, steps)
         curve = pd.DataFrame(job.run.curve, columns=CURVE_COLUMNS)
         save_sae(job.arguments.out, sae, thresholds, metadata, curve, provenance(device))
     for job in jobs:  # only now: a job killed before its last SAE was saved makes all of them again
@@ -125,12 +117,12 @@ def _arguments_of_each(arguments: Namespace) -> list[Namespace]:
 
 def _job(arguments: Namespace, options: TrainingOptions, manifest: Manifest, steps: int, device: torch.device) -> Job:
     """An SAE at its last checkpoint, or at its beginning."""
-    trainer = Trainer(
-        arguments.variant, arguments.k, manifest.width, options, steps, arguments.seed, device, **_switches(arguments)
-    )
+    own = spec_of(arguments.variant).options.from_words(arguments.options)
+    rule = new_rule(arguments.variant, arguments.k, options, steps, device, own)
+    trainer = Trainer(rule, manifest.width, options, steps, arguments.seed, device)
     origin = {name: str(value) for name, value in vars(arguments).items() if name not in NOT_OF_THE_RESULT}
     origin["activations"] = file_sha256(arguments.activations / MANIFEST_FILE)
-    origin |= computed_by("train-sae", *modules_of(arguments.variant))
+    origin |= computed_by("train-sae", rule_module(arguments.variant))
     checkpoints = Checkpoints(arguments.out, origin, arguments.checkpoint_seconds)
     run = TrainingRun(arguments.out.name, trainer)
     if (found := checkpoints.latest()) is not None:
@@ -139,13 +131,9 @@ def _job(arguments: Namespace, options: TrainingOptions, manifest: Manifest, ste
     return Job(arguments, run, checkpoints)
 
 
-def _switches(arguments: Namespace) -> dict[str, Any]:
-    return {"gate": arguments.gate, "rescale_encoder_bias": arguments.rescale_encoder_bias}
-
-
-def _metadata(arguments: Namespace, options: TrainingOptions, manifest: Manifest, steps: int) -> dict[str, Any]:
+def _metadata(job: Job, options: TrainingOptions, manifest: Manifest, steps: int) -> dict[str, Any]:
     """What is recorded with a trained SAE."""
-    variant = spec_of(arguments.variant)
+    arguments, rule = job.arguments, job.run.trainer.rule
     return {
         "model_name": manifest.model,
         "model_sha256": manifest.model_sha256,
@@ -158,11 +146,11 @@ def _metadata(arguments: Namespace, options: TrainingOptions, manifest: Manifest
         "variant": arguments.variant,
         "k": arguments.k,
         "rates": arguments.rates,
-        **(_switches(arguments) if variant.budget == "rates" else {}),
+        "options": asdict(rule.options),
         "ablation": arguments.ablation,
-        "l0_budget": variant.l0_budget(arguments.k, options.latents, options.batch_tokens),
+        "l0_budget": spec_of(arguments.variant).l0_budget(arguments.k, options.latents, options.batch_tokens),
         "steps": steps,
         "seed": arguments.seed,
         "norm_factor": manifest.norm_factor,
-        "training": vars(options) | ({} if variant.auxiliary_loss else {"auxiliary_coefficient": 0.0}),
+        "training": vars(options) | ({} if rule.auxiliary_loss else {"auxiliary_coefficient": 0.0}),
     }

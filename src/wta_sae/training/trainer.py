@@ -1,4 +1,4 @@
-"""One trainer for every SAE variant: the variants differ in their selection rule and in little else.
+"""One trainer for every SAE variant: what sets one apart is its rule (`wta_sae.codes.variant_rule`).
 
 Shape suffixes: B tokens of a batch, D model width, F latents, K latents that may be dead.
 
@@ -8,16 +8,16 @@ and thresholds of the SAE that comes out, so that it acts on raw activations.
 """
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from wta_sae.base.errors import UserError
 from wta_sae.codes.codes import Codes
 from wta_sae.codes.dense_selection import top_k_dense
 from wta_sae.codes.fast_selection import top_k_pairs
+from wta_sae.codes.variant_rule import Encoded, Fit, Moment, TrainingSizes, VariantRule
 from wta_sae.machine.devices import tensor_cores
 from wta_sae.plan.schedule import check_threshold_start
 from wta_sae.sae.sae import SAE
@@ -30,12 +30,11 @@ from wta_sae.training.arithmetic import (
 )
 from wta_sae.training.auxiliary import Select, auxiliary_loss
 from wta_sae.variants.loading import rule_of, spec_of
+from wta_sae.variants.variant_options import VariantOptions
 
 ADAM_BETAS, ADAM_EPSILON = (0.9, 0.999), 1e-8
 GRADIENT_NORM_LIMIT = 1.0
-GLOBAL_RULES = ("threshold", "described")  # one threshold for all latents, by either name
 WHOLE_TILES = 64  # a GPU multiplies matrices fast whose sizes are multiples of this
-GATES = ("never", "early", "late")
 
 
 @dataclass(frozen=True)
@@ -70,45 +69,13 @@ class StepStatistics(NamedTuple):
 class Trainer:
     """Trains one SAE on batches of normalised activations.
 
-    variant: a folder of `wta_sae.variants`; k: active latents a token, or winners a latent for WTA.
-    total_steps: where the learning rate's decay ends.
-
-    Two switches are for the variant with the winners' budget, WTA, alone; any other raises UserError for them.
-
-    gate: whether activations that are not above the global threshold, as it stands before the step, are dropped before
-        the winners are taken. `early`: up to and including `threshold_start_step`, as the paper's text says ("during the
-        initial training phase"); the threshold is then followed from the first step on. `late`: after that step, as the
-        authors' released code does. While the gate is on, every winner is above the threshold, so that the threshold,
-        which follows the smallest of them, can only rise.
-    rescale_encoder_bias: false saves the SAE as the released code's WTA class does: the norm factor is folded into the
-        decoder's bias and the thresholds and not into the encoder's bias, which is then that factor too small.
+    rule: of the variant, made by `new_rule`. total_steps: where the learning rate's decay ends.
     """
 
     def __init__(
-        self,
-        variant: str,
-        k: int,
-        width: int,
-        options: TrainingOptions,
-        total_steps: int,
-        seed: int,
-        device: torch.device,
-        *,
-        gate: str = "never",
-        rescale_encoder_bias: bool = True,
+        self, rule: VariantRule, width: int, options: TrainingOptions, total_steps: int, seed: int, device: torch.device
     ):
-        check_threshold_start(options.threshold_start_step, total_steps)
-        self.variant, self.k, self.options, self.total_steps = spec_of(variant), k, options, total_steps
-        rule = rule_of(variant)
-        limit = options.latents if self.variant.budget == "k" else options.batch_tokens
-        if not 1 <= k <= limit:
-            raise UserError(f"k: {k} is not between 1 and {limit}, the {variant} SAE's most")
-        if gate not in GATES:
-            raise UserError(f"gate: {gate!r} is unknown; use one of: {', '.join(GATES)}")
-        if self.variant.budget != "rates" and (gate != "never" or not rescale_encoder_bias):
-            switch = "gate" if gate != "never" else "rescale_encoder_bias"
-            raise UserError(f"{switch}: only a WTA SAE can be trained so, not {variant}; leave it at its default")
-        self.gate, self.rescale_encoder_bias = gate, rescale_encoder_bias
+        self.rule, self.options, self.total_steps = rule, options, total_steps
         generator = torch.Generator().manual_seed(seed)
         # The directions of torch's default linear layer; only they survive the normalisation.
         W_dec_FD = torch.empty(options.latents, width).uniform_(-1, 1, generator=generator)
@@ -116,16 +83,14 @@ class Trainer:
         self.W_enc_FD = self.W_dec_FD.clone()
         self.b_enc_F = torch.zeros(options.latents, device=device)
         self.b_dec_D = torch.zeros(width, device=device)
-        self.parameters = [self.W_enc_FD, self.b_enc_F, self.W_dec_FD, self.b_dec_D]
+        self.parameters = [self.W_enc_FD, self.b_enc_F, self.W_dec_FD, self.b_dec_D, *rule.parameters.values()]
         self.optimiser = torch.optim.Adam(
             self.parameters, lr=options.learning_rate, betas=ADAM_BETAS, eps=ADAM_EPSILON, fused=True
         )
         # Active pairs alone or dense tensors: equal in what they give, and each the faster on its device.
-        on_cpu = device.type == "cpu"
-        self.select: Select = rule.select_pairs if on_cpu else rule.select_dense
-        self.select_top_k: Select = top_k_pairs if on_cpu else top_k_dense
+        self.select_top_k: Select = top_k_pairs if device.type == "cpu" else top_k_dense
         # One buffer for all steps: fresh memory of this size costs more than it takes to fill it.
-        self.pre_BF = _pre_activation_buffer(options.batch_tokens, options.latents, rule.LATENTS_FIRST, device)
+        self.pre_BF = _pre_activation_buffer(options.batch_tokens, options.latents, rule.latents_first, device)
         self.steps = 0
         self.silent_tokens_F = torch.zeros(options.latents, dtype=torch.long, device=device)
         self.threshold = torch.tensor(torch.nan, device=device)  # NaN: not set yet
@@ -156,35 +121,36 @@ class Trainer:
             self.b_dec_D.copy_(geometric_median(x_BD))
         centred_BD = x_BD - self.b_dec_D
         pre_BF = torch.addmm(self.b_enc_F, centred_BD, self.W_enc_FD.T, out=self.pre_BF)
-        if self._gate_is_on():
-            pre_BF.masked_fill_(pre_BF <= self.threshold, 0)  # keeps all where the threshold is not set yet
-        codes = self.select(pre_BF, self.k)
-        error_BD = centred_BD - codes.decode(self.W_dec_FD)
-        squared_error = loss = error_BD.square().sum() / tokens
-        output_gradient_BD = error_BD * (-2 / tokens)
-        gradient = codes.gradients(output_gradient_BD, centred_BD, self.W_dec_FD)
-        self._follow(codes, tokens)
+        encoded, moment = Encoded(centred_BD, pre_BF, self.W_dec_FD), Moment(self.steps, self.threshold)
+        fit = self.rule.fit(encoded, moment)
+        self.rule.follow(encoded, moment)
+        self._follow(fit.codes, tokens)
         dead_F = self.silent_tokens_F >= self.options.dead_after_tokens
-        most_dead = self.most_dead if self.steps < self.bound_until_step else self.options.latents
-        if self.variant.auxiliary_loss and most_dead:
-            candidates_K = self.silent_tokens_F.topk(most_dead, sorted=False).indices.sort().values
-            W_dec_KD = self.W_dec_FD[candidates_K]
-            dead_pre_BK = pre_BF[:, candidates_K].masked_fill_(~dead_F[candidates_K], 0)
-            auxiliary = auxiliary_loss(error_BD, dead_pre_BK, W_dec_KD, self.select_top_k)
-            loss = loss + self.options.auxiliary_coefficient * auxiliary.loss * dead_F.any()  # none dead: no loss
-            dead_gradient_BD = self.options.auxiliary_coefficient * auxiliary.output_gradient_BD
-            dead_gradient = auxiliary.codes.gradients(dead_gradient_BD, centred_BD, W_dec_KD)
-            for of_all, of_candidates in zip(gradient, dead_gradient, strict=True):
-                of_all.index_add_(0, candidates_K, of_candidates)
+        loss = fit.loss + self._revive(encoded, fit, dead_F)
         # The pre-encoder bias meets the loss twice: added to the output, and taken from the encoder's input.
-        b_dec_gradient_D = output_gradient_BD.sum(0) - gradient.b_enc_F @ self.W_enc_FD
-        self._update([*gradient, b_dec_gradient_D])
+        b_dec_gradient_D = fit.output_gradient_BD.sum(0) - fit.gradient.b_enc_F @ self.W_enc_FD
+        self._update([*fit.gradient, b_dec_gradient_D, *fit.own])
         return StepStatistics(
             loss=loss,
-            l0=codes.active() / tokens,
-            explained_variance=1 - squared_error * tokens / (x_BD - x_BD.mean(0)).square().sum(),
+            l0=fit.codes.active() / tokens,
+            explained_variance=1 - fit.squared_error * tokens / (x_BD - x_BD.mean(0)).square().sum(),
             dead=dead_F.sum(),
         )
+
+    def _revive(self, encoded: Encoded, fit: Fit, dead_F: Tensor) -> Tensor | int:
+        """Adds the gradient of the dead latents' auxiliary loss to that of the fit; the weighted loss, 0 where none is dead."""
+        most_dead = self.most_dead if self.steps < self.bound_until_step else self.options.latents
+        if not (self.rule.auxiliary_loss and most_dead):
+            return 0
+        candidates_K = self.silent_tokens_F.topk(most_dead, sorted=False).indices.sort().values
+        W_dec_KD = self.W_dec_FD[candidates_K]
+        dead_pre_BK = encoded.pre_BF[:, candidates_K].masked_fill_(~dead_F[candidates_K], 0)
+        auxiliary = auxiliary_loss(fit.error_BD, dead_pre_BK, W_dec_KD, self.select_top_k)
+        dead_gradient_BD = self.options.auxiliary_coefficient * auxiliary.output_gradient_BD
+        dead_gradient = auxiliary.codes.gradients(dead_gradient_BD, encoded.centred_BD, W_dec_KD)
+        for of_all, of_candidates in zip(fit.gradient, dead_gradient, strict=True):
+            of_all.index_add_(0, candidates_K, of_candidates)
+        return self.options.auxiliary_coefficient * auxiliary.loss * dead_F.any()
 
     def _update(self, parameter_gradients: list[Tensor]) -> None:
         for parameter, gradient in zip(self.parameters, parameter_gradients, strict=True):
@@ -197,26 +163,15 @@ class Trainer:
         self.W_dec_FD.copy_(unit_rows(self.W_dec_FD))
         self.steps += 1
 
-    def _thresholds_have_begun(self) -> bool:
-        return self.steps > self.options.threshold_start_step
-
-    def _gate_is_on(self) -> bool:
-        return self.gate != "never" and self._thresholds_have_begun() == (self.gate == "late")
-
     def _follow(self, codes: Codes, tokens: int) -> None:
         """Keeps the count of silent tokens and the moving averages of the thresholds."""
         smallest_F = codes.smallest_of_latents()
         self.silent_tokens_F.add_(tokens).masked_fill_(smallest_F.isfinite(), 0)
-        if self._thresholds_have_begun():
+        if self.steps > self.options.threshold_start_step:
             self.thresholds_F = moving_average(self.thresholds_F, smallest_F, self.options.threshold_beta)
-        elif self.gate != "early":
-            return
-        if self.variant.threshold == "token mean":
-            smallest_B = codes.smallest_of_tokens()
-            batch_value = smallest_B.masked_fill(smallest_B.isinf(), torch.nan).nanmean()  # NaN where nothing is active
-        else:
-            batch_value = smallest_F.amin()
-        self.threshold = moving_average(self.threshold, batch_value, self.options.threshold_beta)
+        if self.steps > self.rule.shared_threshold_start():
+            batch_value = self.rule.batch_threshold(codes, smallest_F)
+            self.threshold = moving_average(self.threshold, batch_value, self.options.threshold_beta)
 
     def state(self) -> dict[str, Tensor]:
         """All that a trainer made with the same arguments needs to go on from here."""
@@ -227,7 +182,8 @@ class Trainer:
             "silent_tokens": self.silent_tokens_F,
             "threshold": self.threshold,
             "thresholds": self.thresholds_F,
-            **{f"parameter.{index}": parameter for index, parameter in enumerate(self.parameters)},
+            **{f"rule.{name}": value for name, value in self.rule.state.items()},
+            **{f"parameter.{index}": parameter.detach() for index, parameter in enumerate(self.parameters)},
             **{f"adam.{index}.{name}": value for index, values in adam.items() for name, value in values.items()},
         }
 
@@ -240,6 +196,7 @@ class Trainer:
         self.silent_tokens_F, self.threshold, self.thresholds_F = (
             state[name].to(device) for name in ("silent_tokens", "threshold", "thresholds")
         )
+        self.rule.state = {name: state[f"rule.{name}"].to(device) for name in self.rule.state}
         for index, parameter in enumerate(self.parameters):
             parameter.copy_(state[f"parameter.{index}"])
         adam = self.optimiser.state_dict()
@@ -255,26 +212,40 @@ class Trainer:
 
         What never won since the thresholds began has an infinite threshold: it stays silent.
         """
-        rule = self.variant.inference[0]
-        shared_rule = next((name for name in self.variant.inference if name in GLOBAL_RULES), "threshold")
-        thresholds = {
-            shared_rule: self.threshold.nan_to_num(nan=torch.inf),
-            "per_latent": self.thresholds_F.nan_to_num(nan=torch.inf),
-        }
+        rule = self.rule.inference
+        followed = (threshold.nan_to_num(nan=torch.inf) for threshold in (self.threshold, self.thresholds_F))
+        thresholds = self.rule.thresholds(*followed)
         sae = SAE(
             W_enc_DF=self.W_enc_FD.T,
             b_enc_F=self.b_enc_F,
             W_dec_FD=self.W_dec_FD,
             b_dec_D=self.b_dec_D,
             inference=rule,
-            k=self.k if rule == "topk" else None,
+            k=self.rule.k if rule == "topk" else None,
             threshold=thresholds.get(rule),
             rate=max(rates, default=None),
         )
-        rescaled = sae.rescaled(norm_factor)
-        if not self.rescale_encoder_bias:
-            rescaled = replace(rescaled, b_enc_F=self.b_enc_F)
-        return rescaled, {name: value * norm_factor for name, value in thresholds.items()}
+        return self.rule.rescaled(sae, norm_factor), {name: value * norm_factor for name, value in thresholds.items()}
+
+
+def new_rule(
+    variant: str,
+    k: int,
+    options: TrainingOptions,
+    total_steps: int,
+    device: torch.device,
+    own: VariantOptions | None = None,
+) -> VariantRule:
+    """The rule of one SAE, for its trainer.
+
+    variant: a folder of `wta_sae.variants`; k: active latents a token, or winners a latent where its budget is `rates`; own:
+    the variant's options, its defaults unless told. Raises UserError for an unknown variant and what cannot be trained.
+    """
+    spec = spec_of(variant)
+    check_threshold_start(options.threshold_start_step, total_steps)
+    spec.check_k(k, options.latents, options.batch_tokens)
+    sizes = TrainingSizes(options.latents, options.batch_tokens, total_steps, options.threshold_start_step)
+    return rule_of(variant)(k, own or spec.options(), sizes, device)
 
 
 def _pre_activation_buffer(tokens: int, latents: int, latents_first: bool, device: torch.device) -> Tensor:

@@ -3,6 +3,7 @@
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from wta_sae.base.errors import UserError
 from wta_sae.variants.variant import Variant
@@ -13,20 +14,17 @@ def spec_of(name: str) -> Variant:
     return _module_of(name, "spec").SPEC
 
 
-def rule_of(name: str) -> ModuleType:
-    """`wta_sae.variants.NAME.rule`: how the variant picks the active latents of a training batch.
+def rule_of(name: str) -> Any:
+    """The class `Rule` in `wta_sae.variants.NAME.rule`, a `wta_sae.codes.variant_rule.VariantRule`. Raises as `spec_of`."""
+    return _module_of(name, "rule").Rule
 
-    select(pre_BF, k): the plain rule, dense, from pre-activations after the ReLU. select_pairs, select_dense: its fast forms
-    for a CPU and a GPU, of pre-activations before the ReLU; where ties at the cut leave a choice, the first in order of token
-    and latent. LATENTS_FIRST: whether it reads a latent's tokens as neighbours in memory, rather than a token's latents.
-    Raises UserError as `spec_of`.
+
+def rule_module(name: str) -> str:
+    """As `wta_sae.plan.dependencies.code_sha256` takes it: all of the variant's own code that its training follows.
+
+    Not its spec: what of that reaches training stands in the flags, and a colour is no reason to train again.
     """
-    return _module_of(name, "rule")
-
-
-def modules_of(name: str) -> tuple[str, ...]:
-    """The variant's own modules, as `wta_sae.plan.dependencies.code_sha256` takes them."""
-    return f"variants.{name}.spec", f"variants.{name}.rule"
+    return f"variants.{name}.rule"
 
 
 def _module_of(name: str, part: str) -> ModuleType:

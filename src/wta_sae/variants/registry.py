@@ -1,12 +1,14 @@
-"""All variants. Only what speaks of all of them reads this file: a line here trains no SAE anew."""
+"""All variants, in the order in which tables and figures have them. What trains an SAE does not read it."""
 
 from wta_sae.base.errors import UserError
 from wta_sae.variants.batch_topk import spec as batch_topk
+from wta_sae.variants.readout import Readout
 from wta_sae.variants.topk import spec as topk
 from wta_sae.variants.variant import Variant
 from wta_sae.variants.wta import spec as wta
 
-VARIANTS = {"topk": topk.SPEC, "batch_topk": batch_topk.SPEC, "wta": wta.SPEC}
+VARIANTS: dict[str, Variant] = {variant.name: variant for variant in (wta.SPEC, batch_topk.SPEC, topk.SPEC)}
+READOUTS: tuple[Readout, ...] = tuple(readout for variant in VARIANTS.values() for readout in variant.readouts)
 
 
 def variant_named(name: str) -> Variant:

@@ -1,30 +1,57 @@
-"""What sets one SAE variant apart from another."""
+"""What sets one SAE variant apart from another, as far as a run is planned and shown by it."""
 
 from dataclasses import dataclass
+from typing import Any
+
+from wta_sae.base.errors import UserError
+from wta_sae.variants.readout import Readout
+from wta_sae.variants.variant_options import VariantOptions
+
+# By the key that a config gives it under.
+BUDGETS = {
+    "k": {"type": "array", "minItems": 1, "uniqueItems": True, "items": {"type": "integer", "minimum": 1}},
+    "rates": {
+        "type": "array",
+        "minItems": 1,
+        "uniqueItems": True,
+        "items": {"type": "number", "exclusiveMinimum": 0, "maximum": 1},
+    },
+}
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What a variant's `spec` says of it; its `rule` picks the active latents of a training batch. Raises ValueError for a word
-    that is none of those below.
+    """What a variant's `spec` says of it; how it trains is its `rule`'s. Raises ValueError for what cannot be.
 
+    name: of its folder, and in the config; title, macro: in print, and in the names of LaTeX macros.
     budget: `k` (active latents a token) or `rates` (the share of a batch's tokens that each latent wins).
-    inference: the rules by which a trained SAE is read out (see `wta_sae.sae.sae.SAE`), the first its own.
-    threshold: what the global threshold averages over batches: the `batch minimum` of the selected activations, or the
-        `token mean` of each token's smallest.
-    auxiliary_loss: whether dead latents are revived by an auxiliary loss.
+    readouts: how a trained SAE is read out and evaluated. options: what the config may say of it beside its budget.
     """
 
+    name: str
+    title: str
+    macro: str
     budget: str
-    inference: tuple[str, ...]
-    threshold: str
-    auxiliary_loss: bool
+    readouts: tuple[Readout, ...]
+    options: type[VariantOptions] = VariantOptions
 
     def __post_init__(self) -> None:
-        for word, known in ((self.budget, ("k", "rates")), (self.threshold, ("batch minimum", "token mean"))):
-            if word not in known:
-                raise ValueError(f"{word!r} is none of: {', '.join(known)}")
+        if self.budget not in BUDGETS:
+            raise ValueError(f"{self.name}: the budget {self.budget!r} is none of: {', '.join(BUDGETS)}")
+        if {readout.variant for readout in self.readouts} != {self.name}:
+            raise ValueError(f"{self.name}: its readouts are of {', '.join(one.variant for one in self.readouts) or 'none'}")
+
+    def schema(self) -> dict[str, Any]:
+        """JSON schema of the variant's section in the config: its budget, and its options."""
+        properties = {self.budget: BUDGETS[self.budget], **self.options.schema()}
+        return {"type": "object", "additionalProperties": False, "required": [self.budget], "properties": properties}
 
     def l0_budget(self, k: int, latents: int, batch_tokens: int) -> float:
-        """Active latents a token that training allows at most: k, or winners * F / B."""
+        """Active latents a token that training allows: k, or winners * F / B."""
         return float(k) if self.budget == "k" else k * latents / batch_tokens
+
+    def check_k(self, k: int, latents: int, batch_tokens: int) -> None:
+        """Raises UserError for more active latents a token than there are, or more winners than a batch has tokens."""
+        most = latents if self.budget == "k" else batch_tokens
+        if not 1 <= k <= most:
+            raise UserError(f"k: {k} is not between 1 and {most}, the {self.name} SAE's most")

@@ -1,5 +1,9 @@
 """BatchTopK (Bussmann et al. 2024; paper eq. 3), read out by a threshold (paper section 2.4)."""
 
+from wta_sae.variants.readout import Look, Readout
 from wta_sae.variants.variant import Variant
 
-SPEC = Variant("k", ("threshold",), "batch minimum", auxiliary_loss=True)
+LOOK = Look("BatchTopK", "#AA4499", "v", (0, (4, 1.6)), size=4.2)
+SPEC = Variant(
+    "batch_topk", "BatchTopK", "BatchTopk", "k", (Readout("batch_topk", "threshold", "BatchTopK", "BatchTopk", LOOK),)
+)

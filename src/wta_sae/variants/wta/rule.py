@@ -3,6 +3,8 @@
 Shape suffixes: B tokens of a batch, F latents, P pairs.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -11,29 +13,50 @@ from wta_sae.codes.active_pairs import ActivePairs, order_by
 from wta_sae.codes.dense_codes import DenseCodes
 from wta_sae.codes.dense_selection import keep_down_to_kth
 from wta_sae.codes.fast_selection import candidate_positions, chosen_pairs, kth_largest
-
-LATENTS_FIRST = True
-
-
-def select(pre_BF: Tensor, winners: int) -> Tensor:
-    """Keeps each latent's `winners` largest activations over the batch. Ties at the cut are all kept.
-
-    Source: paper section 3.1, step 3; the ties as in the authors' released code.
-    """
-    cut_F = pre_BF.topk(winners, dim=0).values[-1]
-    return pre_BF.masked_fill(pre_BF < cut_F, 0)
+from wta_sae.codes.variant_rule import Moment, SelectionRule
+from wta_sae.sae.readouts import above_threshold
+from wta_sae.sae.sae import SAE
 
 
-def select_pairs(pre_BF: Tensor, winners: int) -> ActivePairs:
-    """`select` as active pairs."""
-    pre_RM = pre_BF.T.contiguous().numpy()
-    positions_P = candidate_positions(pre_RM, lambda rows: kth_largest(rows, winners)[:, None])
-    latents_P, tokens_P = np.divmod(positions_P, pre_RM.shape[1])
-    values_P = pre_RM.reshape(-1)[positions_P]
-    by_token_P = order_by(torch.from_numpy(tokens_P), len(pre_BF)).numpy()
-    return chosen_pairs(tokens_P, latents_P, values_P, by_token_P, pre_BF.shape)
+class Rule(SelectionRule):
+    """k: winners a latent and batch. Source: paper section 3.1, step 3; ties, and the options, as in the released code."""
 
+    latents_first = True
+    auxiliary_loss = False
+    inference = shared_threshold = "described"
 
-def select_dense(pre_BF: Tensor, winners: int) -> DenseCodes:
-    """`select` as dense codes."""
-    return DenseCodes(keep_down_to_kth(pre_BF.T.contiguous(), winners).T)
+    def select(self, pre_BF: Tensor, moment: Moment) -> Tensor:
+        """Ties at the cut are all kept."""
+        if self._gate_is_on(moment.step):
+            pre_BF = above_threshold(pre_BF, moment.threshold)
+        cut_F = pre_BF.topk(self.k, dim=0).values[-1]
+        return pre_BF.masked_fill(pre_BF < cut_F, 0)
+
+    def select_pairs(self, pre_BF: Tensor, moment: Moment) -> ActivePairs:
+        self._gate(pre_BF, moment)
+        pre_RM = pre_BF.T.contiguous().numpy()
+        positions_P = candidate_positions(pre_RM, lambda rows: kth_largest(rows, self.k)[:, None])
+        latents_P, tokens_P = np.divmod(positions_P, pre_RM.shape[1])
+        values_P = pre_RM.reshape(-1)[positions_P]
+        by_token_P = order_by(torch.from_numpy(tokens_P), len(pre_BF)).numpy()
+        return chosen_pairs(tokens_P, latents_P, values_P, by_token_P, pre_BF.shape)
+
+    def select_dense(self, pre_BF: Tensor, moment: Moment) -> DenseCodes:
+        self._gate(pre_BF, moment)
+        return DenseCodes(keep_down_to_kth(pre_BF.T.contiguous(), self.k).T)
+
+    def shared_threshold_start(self) -> int:
+        return -1 if self.options.gate == "early" else self.sizes.threshold_start_step
+
+    def rescaled(self, sae: SAE, norm_factor: float) -> SAE:
+        rescaled = sae.rescaled(norm_factor)
+        return rescaled if self.options.rescale_encoder_bias else replace(rescaled, b_enc_F=sae.b_enc_F)
+
+    def _gate_is_on(self, step: int) -> bool:
+        begun = step > self.sizes.threshold_start_step
+        return self.options.gate != "never" and begun == (self.options.gate == "late")
+
+    def _gate(self, pre_BF: Tensor, moment: Moment) -> None:
+        """In place: a copy of this size costs more than the gate. All stays where the threshold is not set yet (NaN)."""
+        if self._gate_is_on(moment.step):
+            pre_BF.masked_fill_(pre_BF <= moment.threshold, 0)

@@ -1,0 +1,21 @@
+"""Variants' rules by themselves, as tests want them."""
+
+import torch
+
+from wta_sae.codes.variant_rule import Moment, SelectionRule, TrainingSizes
+from wta_sae.variants.loading import rule_of, spec_of
+from wta_sae.variants.registry import VARIANTS
+
+SELECTIONS = [name for name in VARIANTS if issubclass(rule_of(name), SelectionRule)]
+START = Moment(0, torch.tensor(torch.nan))
+
+
+def a_rule(variant, k, shape=(64, 200), device="cpu", **own):
+    """shape: tokens of a batch, and latents."""
+    sizes = TrainingSizes(latents=shape[1], batch_tokens=shape[0], steps=100, threshold_start_step=10)
+    return rule_of(variant)(k, spec_of(variant).options(**own), sizes, torch.device(device))
+
+
+def selected(variant, pre_BF, k, **own):
+    """What the plain rule keeps at a training's first step."""
+    return a_rule(variant, k, pre_BF.shape, **own).select(pre_BF, START)
