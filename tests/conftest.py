@@ -1,10 +1,13 @@
-"""Small real things for the tests: a tiny language model of each family, its tokenizer, tokens."""
+"""Small real things for the tests: a tiny language model of each family, its tokenizer, tokens; a whole tiny run."""
+
+import shutil
 
 import pytest
 import torch
 from transformers import AutoModelForCausalLM, GPT2Config, GPTNeoXConfig, LlamaConfig, PretrainedConfig
 
 from language_model_families import VOCABULARY, save_with_tokenizer
+from workflow import TINY, new_checkout, snakemake
 from wta_sae.language_model.model import load_language_model
 from wta_sae.machine.devices import make_repeatable
 
@@ -65,3 +68,19 @@ def tokens_CL():
     tokens[:, 0] = 0
     tokens[3, 7] = 0
     return tokens
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """A checkout in which the tiny run is complete."""
+    checkout = new_checkout(tmp_path_factory.mktemp("check") / "with a space")  # a path that an unquoted variable would split
+    process = snakemake(checkout, *TINY)
+    assert process.returncode == 0, process.stdout + process.stderr
+    return checkout
+
+
+@pytest.fixture
+def checkout(finished, tmp_path):
+    """A copy of the finished one, to be disturbed; snakemake knows it by its contents and times."""
+    shutil.copytree(finished, tmp_path / "a copy", symlinks=True)
+    return tmp_path / "a copy"

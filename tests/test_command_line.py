@@ -20,6 +20,7 @@ from wta_sae.text.token_files import token_metadata
 from wta_sae.text.tokenizing import write_tokens
 from wta_sae.training.trainer import Trainer
 from wta_sae.variants.loading import rule_of
+from wta_sae.variants.registry import VARIANTS
 
 GOLDEN = Path(__file__).parent / "data/golden"
 TRAINING = {
@@ -200,7 +201,7 @@ def test_an_sae_from_elsewhere_stands_in_the_table_by_the_name_that_the_run_give
 
 def test_an_unknown_variant_is_refused_and_leaves_nothing(activations, capsys):
     assert train_sae(activations, "x", "--variant", "tokp", "--k", "2") == 1
-    assert one_line(capsys) == "wta_sae train-sae: saes: unknown variant 'tokp'; use one of: batch_topk, topk, wta"
+    assert one_line(capsys) == f"wta_sae train-sae: saes: unknown variant 'tokp'; use one of: {', '.join(sorted(VARIANTS))}"
     assert not (activations.parent / "sae" / "x").exists()
 
 

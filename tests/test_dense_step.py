@@ -5,7 +5,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from test_training import BATCH, LATENTS, NONE, OPTIONS, SELECTIONS_AND_GATES, STEPS, WIDTH, batches, trainer
+from test_training import BATCH, GATES, LATENTS, NONE, OPTIONS, SELECTIONS_AND_GATES, STEPS, WIDTH, batches, trainer
+from workflow import PAPERS
 from wta_sae.codes import dense_codes
 from wta_sae.codes.dense_selection import top_k_dense
 from wta_sae.codes.fast_selection import top_k_pairs
@@ -82,7 +83,7 @@ def test_a_gpu_takes_the_dense_step_and_a_cpu_active_pairs():
     assert (on_gpu.rule.form, on_gpu.select_top_k) == (on_gpu.rule.select_dense, top_k_dense)
 
 
-@pytest.mark.parametrize("variant, own", SELECTIONS_AND_GATES)
+@pytest.mark.parametrize("variant, own", [*((name, NONE) for name in PAPERS), *GATES])
 def test_products_in_bfloat16_stay_near_those_in_float32(variant, own, monkeypatch):
     full, full_seen = trained(variant, own=own, arithmetic="dense", dtype=torch.float32)
     monkeypatch.setattr(dense_codes, "product_dtype", lambda _: torch.bfloat16)
@@ -148,7 +149,7 @@ def test_a_dense_step_takes_no_tensor_from_another_device(variant, own, monkeypa
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
-@pytest.mark.parametrize("variant, own", SELECTIONS_AND_GATES)
+@pytest.mark.parametrize("variant, own", [*((name, NONE) for name in PAPERS), *GATES])
 def test_a_gpu_never_waits_and_agrees_with_the_cpu_to_bfloat16(variant, own, repeatable):
     gpu = on_device(variant, "cuda", own)
     cpu = trainer(variant, own=own)

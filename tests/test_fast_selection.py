@@ -5,13 +5,13 @@ import torch
 from torch import tensor
 
 from variant_rules import SELECTIONS, START, a_rule, selected
+from workflow import PAPERS
 from wta_sae.codes import fast_selection
 from wta_sae.codes.active_pairs import pairs_of
 from wta_sae.codes.dense_selection import group_size
 from wta_sae.training.trainer import _pre_activation_buffer
 from wta_sae.variants.registry import VARIANTS
 
-PAPERS = ("topk", "batch_topk", "wta")
 SHAPES = [(1, 1), (1, 9), (9, 1), (2, 3), (13, 29), (64, 40), (6, 256), (7, 1031)]
 
 

@@ -2,12 +2,13 @@
 
 import yaml
 
-from workflow import ROOT
+from workflow import PAPERS, ROOT
 from wta_sae.plan.contexts import cache_name, contexts_name, requested_contexts
 from wta_sae.plan.labelled_sets import residuals_are_large
 from wta_sae.plan.run_plan import run_plan
 
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
+CONFIG["saes"] = {name: CONFIG["saes"][name] for name in PAPERS}
 PLAN = run_plan(CONFIG)
 
 

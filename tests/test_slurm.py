@@ -18,7 +18,8 @@ from workflow import BASES, ROOT, RULES, by_hand, new_checkout, resources_of_job
 
 def test_the_profile_holds_for_every_rule_that_wants_a_gpu(tmp_path):
     """Those that train several SAEs at once, too, which no profile can name; and a rule that is named has its own."""
-    (tmp_path / "together.yaml").write_text("run: never-run\ntraining: {saes_together: 3}")
+    # The one ablation trains on a cache of its own, so that no other SAE is trained with it.
+    (tmp_path / "together.yaml").write_text("run: never-run\nablations: [packing]\ntraining: {saes_together: 3}")
     files = ("--configfile", "tests/tiny.yaml", str(tmp_path / "together.yaml"))
     own = ("--set-resources", "gpu_rules:slurm_partition=gpus", "evaluate_texts:slurm_partition=big")
     process = by_hand(ROOT, "snakemake", "--profile", "slurm", "--dry-run", *own, *files)

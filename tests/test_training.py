@@ -9,10 +9,11 @@ import torch
 from torch import tensor
 
 from variant_rules import SELECTIONS
+from workflow import PAPERS
 from wta_sae.codes.dense_codes import DenseCodes
 from wta_sae.codes.dense_selection import top_k_dense
 from wta_sae.codes.fast_selection import top_k_pairs
-from wta_sae.codes.variant_rule import Encoded, LossRule, Moment
+from wta_sae.codes.variant_rule import Encoded, LossRule, Moment, SelectionRule
 from wta_sae.training.arithmetic import geometric_median, learning_rate_scale, moving_average, remove_parallel_component
 from wta_sae.training.auxiliary import auxiliary_loss
 from wta_sae.training.loop import TrainingRun, train
@@ -53,12 +54,14 @@ def trainer(variant, k=4, steps=STEPS, seed=0, own=NONE, device=CPU, arithmetic=
     options = dataclasses.replace(OPTIONS, **changes)
     rule = new_rule(variant, k, options, steps, device, spec_of(variant).options(**own))
     one = Trainer(rule, WIDTH, options, steps, seed, device)
-    rule.form = getattr(rule, f"select_{arithmetic}")
+    if isinstance(rule, SelectionRule):
+        rule.form = getattr(rule, f"select_{arithmetic}")
     one.select_top_k = TOP_K[arithmetic]
     return one
 
 
-SELECTIONS_AND_GATES = [*((variant, NONE) for variant in SELECTIONS), *(("wta", {"gate": gate}) for gate in ("early", "late"))]
+GATES = [("wta", {"gate": gate}) for gate in ("early", "late")]
+SELECTIONS_AND_GATES = [*((variant, NONE) for variant in SELECTIONS), *GATES]
 both_arithmetics = pytest.mark.parametrize("arithmetic", ["pairs", "dense"])
 
 
@@ -172,7 +175,7 @@ def test_equals_the_plain_dense_step(arithmetic, variant, own, precision, tolera
 
 
 @pytest.mark.parametrize("precision, tolerance", [(torch.float64, 1e-9), (torch.float32, 1e-6)], indirect=["precision"])
-@pytest.mark.parametrize("variant", ["topk", "batch_topk", "wta"])
+@pytest.mark.parametrize("variant", PAPERS)
 @both_arithmetics
 def test_equals_the_plain_dense_step_where_activations_tie(arithmetic, variant, precision, tolerance):
     """Weights and activations in halves, whose products are exact, so that ties are ties in any order of summation."""

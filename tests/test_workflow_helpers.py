@@ -86,7 +86,7 @@ def test_every_stage_is_run_by_a_rule_that_follows_its_code():
 
 
 FETCHING = {"fetch_text", "fetch_language_model", "fetch_labelled_texts"}
-TRAINING = {"train_sae of topk", "train_sae of batch_topk", "train_sae of wta"}
+TRAINING = {f"train_sae of {name}" for name in VARIANTS}
 ON_TOKENS = {"evaluate_tokens", "evaluate_matched"}
 ON_SAES = ON_TOKENS | {"evaluate_texts", "calibrate"}
 WHOLE_RUN = {"table_claims", "reproduction", "numbers"}

@@ -15,32 +15,15 @@ import pandas as pd
 import pytest
 
 from test_documentation import documented_metrics
-from workflow import by_hand, new_checkout, planned_jobs, snakemake, start_snakemake, variables_of
+from workflow import TINY, by_hand, planned_jobs, snakemake, start_snakemake, variables_of
 
 pytestmark = pytest.mark.slow
 
-TINY = ("--configfile", "tests/tiny.yaml")
 ADVICE = r"; delete (\S+), ask for (\S+) by that name alone, then run the same command again$"
 ARTIFACTS = (
     *("table1.tex", "table_published.tex", "table_matched.tex", "table_claims.tex", "table2.tex", "numbers.tex"),
     *("figure1.pdf", "figure2.pdf", "figure3.pdf", "figure1.png", "reproduction.md"),
 )
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """A checkout in which the tiny run is complete."""
-    checkout = new_checkout(tmp_path_factory.mktemp("check") / "with a space")  # a path that an unquoted variable would split
-    process = snakemake(checkout, *TINY)
-    assert process.returncode == 0, process.stdout + process.stderr
-    return checkout
-
-
-@pytest.fixture
-def checkout(finished, tmp_path):
-    """A copy of the finished one, to be disturbed; snakemake knows it by its contents and times."""
-    shutil.copytree(finished, tmp_path / "a copy", symlinks=True)
-    return tmp_path / "a copy"
 
 
 def plan(checkout, *arguments):

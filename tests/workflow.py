@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+PAPERS = ("topk", "batch_topk", "wta")
 HEAD = r"^ *(?:rule ?(?P<name>\w*)|use rule (?P<base>\w+) as (?P<child>\w+) with):\n"
 RULES, BASES = {}, {}  # name -> text, name -> the rule that it inherits from
 for file in sorted((ROOT / "workflow/rules").glob("*.smk")):
@@ -27,6 +28,7 @@ def new_checkout(directory):
     return directory
 
 
+TINY = ("--configfile", "tests/tiny.yaml")
 SNAKEMAKE = ("snakemake", "--cores", "2")
 
 
@@ -62,6 +64,16 @@ def planned_jobs(process):
     table = output[output.index("Job stats:") :].split("\n\n")[0]
     jobs = {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
     return {rule: count for rule, count in jobs.items() if rule not in ("total", "all")}
+
+
+def planned_saes(process, rule):
+    """The SAEs that snakemake plans a job of the rule for."""
+    return re.findall(rf"^rule {rule}:\n(?:    .*\n)*?    wildcards: sae=(\S+)$", process.stdout, re.MULTILINE)
+
+
+def papers_saes(process, rule):
+    """Those among them of the paper's variants."""
+    return [sae for sae in planned_saes(process, rule) if sae.split("-k")[0] in PAPERS]
 
 
 def resources_of_jobs(process):

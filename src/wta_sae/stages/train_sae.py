@@ -42,8 +42,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def _add_sae_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--variant", required=True, help="a folder of wta_sae.variants: topk, wta, ...")
-    parser.add_argument("--k", type=int, required=True, help="active latents a token; for wta: winners a latent and batch")
-    parser.add_argument("--rates", type=float, nargs="*", default=[], help="nominal rates that give wta these winners")
+    parser.add_argument(
+        "--k", type=int, required=True, help="active latents a token; where its budget is rates, winners a latent"
+    )
+    parser.add_argument("--rates", type=float, nargs="*", default=[], help="nominal rates that give these winners")
     parser.add_argument(
         "--options", nargs="*", default=[], metavar="NAME=VALUE", help="the variant's own, as gate=late of wta; see its spec"
     )

@@ -7,7 +7,12 @@ from wta_sae.variants.topk import spec as topk
 from wta_sae.variants.variant import Variant
 from wta_sae.variants.wta import spec as wta
 
-VARIANTS: dict[str, Variant] = {variant.name: variant for variant in (wta.SPEC, batch_topk.SPEC, topk.SPEC)}
+_SPECS = (
+    wta.SPEC,
+    batch_topk.SPEC,
+    topk.SPEC,
+)
+VARIANTS: dict[str, Variant] = {spec.name: spec for spec in _SPECS}
 READOUTS: tuple[Readout, ...] = tuple(readout for variant in VARIANTS.values() for readout in variant.readouts)
 
 
