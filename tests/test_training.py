@@ -280,6 +280,8 @@ def test_the_saved_sae_acts_on_raw_activations_as_training_did_on_normalised_one
         scaled.decode(scaled.encode(7 * x_BD)), 7 * plain.decode(plain.encode(x_BD)), rtol=1e-4, atol=1e-4
     )
     assert thresholds["per_latent"].shape == (LATENTS,)
+    evaluated = {readout.inference for readout in VARIANTS[variant].readouts}
+    assert evaluated <= {*thresholds, plain.inference, "released"}
 
 
 def winners_of_each_step(gate):
