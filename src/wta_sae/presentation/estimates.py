@@ -55,7 +55,7 @@ def estimate(metrics: pd.DataFrame, **selection: Any) -> Estimate:
 
 
 def readout_estimate(metrics: pd.DataFrame, readout: Readout, metric: str, rate: float, k: int) -> Estimate:
-    """A table's cell: at the nominal `rate` for WTA, at `k` active latents a token for the baselines."""
+    """A table's cell, at the nominal `rate` or at `k` active latents a token (`metrics_table.budget_of`)."""
     return Estimate(readout_value(metrics, readout, metric, rate, k), readout_spread(metrics, readout, metric, rate, k))
 
 

@@ -49,8 +49,9 @@ def by_seed(
 ) -> pd.Series:
     """One metric of the SAEs that differ in their seed only: a value for each seed that measured it (neither empty nor NaN).
 
-    inference: None for a number of the weights, which no inference rule changes. sparsity_rate: WTA's nominal rate. k: the
-    baselines' active latents a token. ablation: the name of WTA's changed settings; None for the SAEs trained with none.
+    inference: None for a number of the weights, which no inference rule changes. sparsity_rate: the nominal one, of a variant
+    that has rates; k: active latents a token, of one that has those (`budget_of`). ablation: the name of WTA's changed
+    settings; None for the SAEs trained with none.
     Raises UserError where the selection is ambiguous: several values for one seed.
     """
     chosen = metrics[
@@ -98,7 +99,7 @@ def _is(column: pd.Series, name: str | None) -> pd.Series:
 
 
 def readout_value(metrics: pd.DataFrame, readout: Readout, metric: str, rate: float, k: int) -> float | None:
-    """`value` of a table's column: at the nominal `rate` for WTA, at `k` active latents a token for the baselines."""
+    """`value` of a table's column: at the nominal `rate`, or at `k` active latents a token (`budget_of`)."""
     return value(metrics, inference=readout.inference, metric=metric, **_sae(readout, rate, k))
 
 
