@@ -4,8 +4,9 @@
 
 The floor is the five matrix products of a dense step with nothing around them. The peer of WTA is BatchTopK, for
 dictionary_learning has no WTA; it runs in its own environment (benchmarks/peers), because ours has numpy 2, whose partition is
-several times as fast, and takes turns with us. The last table has our step with dead latents, which the auxiliary loss revives,
-beside the same step without.
+several times as fast, and takes turns with us. Then our step with dead latents, which the auxiliary loss revives, beside the
+same step without. The last table has what a new variant may do without: TopK by its own forms, by the plain rule alone, and as
+a loss.
 
 Shape suffixes: B tokens of a batch, D model width, F latents.
 """
@@ -17,7 +18,9 @@ from functools import partial
 import torch
 
 from measuring import Peer, Time, best_of_turns, header, row, timed
+from wta_sae.codes.variant_rule import Encoded, Loss, LossRule, Moment, SelectionRule, squared_error
 from wta_sae.machine.devices import make_repeatable
+from wta_sae.sae.readouts import top_k
 from wta_sae.training.trainer import Trainer, TrainingOptions, new_rule
 from wta_sae.variants.registry import VARIANTS
 
@@ -93,6 +96,31 @@ def with_dead_latents(size: tuple[int, int, int, int], variant: str) -> None:
     row(width, latents, tokens, k, variant, dead, f"{without:.1f}", f"{with_dead:.1f}", f"{with_dead / without - 1:+.0%}")
 
 
+class PlainTopK(SelectionRule):
+    def select(self, pre_BF: torch.Tensor, moment: Moment) -> torch.Tensor:
+        return top_k(pre_BF, self.k)
+
+
+class TopKLoss(LossRule):
+    def loss(self, encoded: Encoded, moment: Moment) -> Loss:
+        acts_BF = top_k(encoded.pre_BF.relu(), self.k)
+        return Loss(squared_error(encoded, acts_BF), acts_BF)
+
+
+def without_forms_of_its_own(size: tuple[int, int, int, int]) -> None:
+    width, latents, tokens, k = size
+    x_BD, by_forms = activations(width, tokens), new_trainer("topk", size)
+    trainers = {"its own forms": by_forms}
+    for name, rule in (("the plain rule", PlainTopK), ("a loss", TopKLoss)):
+        own = rule(k, None, by_forms.rule.sizes, torch.device("cpu"))
+        trainers[name] = Trainer(own, width, by_forms.options, by_forms.total_steps, 0, torch.device("cpu"))
+    turns = {name: partial(our_turn, partial(trainer.step, x_BD), 1) for name, trainer in trainers.items()}
+    best_of_turns(turns, 1)  # warm-up
+    best = best_of_turns(turns, ROUNDS)
+    for name, time in best.items():
+        row(width, latents, tokens, k, name, f"{time.cpu * 1000:.0f}", f"{time.cpu / best['its own forms'].cpu:.1f}")
+
+
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     make_repeatable(0, threads=1)  # as the workflow trains
@@ -106,6 +134,10 @@ def main() -> None:
     for size in SIZES:
         for variant in ("topk", "batch_topk"):
             with_dead_latents(size, variant)
+    print()
+    header("D", "F", "B", "k", "TopK by", "CPU ms, one thread", "of its own forms")
+    for size in SIZES:
+        without_forms_of_its_own(size)
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ autograd, with parameters of its own where it wants them.
 Shape suffixes: B tokens of a batch, D model width, F latents.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar, NamedTuple
 
 import torch
@@ -61,7 +62,7 @@ class Fit(NamedTuple):
     own: tuple[Tensor, ...] = ()
 
 
-class VariantRule:
+class VariantRule(ABC):
     """One SAE's rule in training.
 
     k: active latents a token, or winners a latent where the variant's budget is `rates`. options: the variant's own, of its
@@ -92,11 +93,11 @@ class VariantRule:
         """In units of normalised activations."""
         return {}
 
+    @abstractmethod
     def fit(self, encoded: Encoded, moment: Moment) -> Fit:
         """One batch's codes, and the gradients of its loss."""
-        raise NotImplementedError
 
-    def follow(self, encoded: Encoded, moment: Moment) -> None:
+    def follow(self, encoded: Encoded, moment: Moment) -> None:  # noqa: B027 - most rules keep nothing
         """Moves `state` on after a batch."""
 
     def shared_threshold_start(self) -> int:
@@ -133,9 +134,9 @@ class SelectionRule(VariantRule):
         super().__init__(k, options, sizes, device)
         self.form = self.select_pairs if device.type == "cpu" else self.select_dense
 
+    @abstractmethod
     def select(self, pre_BF: Tensor, moment: Moment) -> Tensor:
         """Pre-activations after the ReLU, (B, F), with the losers set to zero. Changes nothing that it is given."""
-        raise NotImplementedError
 
     def select_pairs(self, pre_BF: Tensor, moment: Moment) -> ActivePairs:
         """`select` as active pairs, of pre-activations before the ReLU; may overwrite them if no auxiliary loss reads them."""
@@ -166,9 +167,9 @@ class Loss(NamedTuple):
 class LossRule(VariantRule):
     """Writes its loss in full; autograd does the rest."""
 
+    @abstractmethod
     def loss(self, encoded: Encoded, moment: Moment) -> Loss:
         """To be differentiated by all that `encoded` holds, and by `parameters`. See `squared_error`."""
-        raise NotImplementedError
 
     def fit(self, encoded: Encoded, moment: Moment) -> Fit:
         # The encoder's input is another place than what is to be given back: the trainer adds both up for b_dec.
