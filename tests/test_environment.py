@@ -4,12 +4,15 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
 import yaml
 
+from test_rooms import PACKAGE, file_of, imported
 from wta_sae.sae.save import SAELENS_VERSION
 
 ROOT = Path(__file__).parents[1]
@@ -33,6 +36,30 @@ def test_conda_environments_have_the_pins_of_constraints(environment):
 def test_conda_environments_cover_the_dependencies():
     covered = {r.split("==")[0] for name in ("workflow.yaml", "torch.yaml") for r in requirements(name)}
     assert {dependency.split("==")[0] for dependency in PROJECT["dependencies"]} <= covered
+
+
+def libraries(files):
+    """The distributions that these files of the package import, and those that they lead to."""
+    waiting, seen, found = list(files), set(), set()
+    while waiting:
+        if (file := waiting.pop()) in seen:
+            continue
+        seen.add(file)
+        modules = set(imported(file))
+        waiting += [target for module in modules if (target := file_of(module)) is not None]
+        found |= {module.split(".")[0] for module in modules} - sys.stdlib_module_names - {"wta_sae"}
+    known = packages_distributions()
+    return {known[name][0].lower().replace("_", "-") for name in found}
+
+
+@pytest.mark.parametrize(
+    "environment, files",
+    [("torch.yaml", ("stages/*.py", "variants/*/*.py", "__main__.py")), ("latex.yaml", ("stages/paper.py", "__main__.py"))],
+)
+def test_a_conda_environment_has_what_the_stages_that_run_in_it_import(environment, files):
+    needed = libraries(file for pattern in files for file in PACKAGE.glob(pattern) if file.name != "__init__.py")
+    assert {"tqdm", "safetensors"} <= needed
+    assert needed <= {requirement.split("==")[0] for requirement in requirements(environment)}
 
 
 def test_constraints_are_whole_and_name_no_machine():

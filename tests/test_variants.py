@@ -59,6 +59,13 @@ def test_a_misspelt_spec_is_refused():
     with pytest.raises(ValueError, match="mine: its readouts are of topk"):
         Variant("mine", "Mine", "Mine", "k", (Readout("topk", "topk", "Mine", "Mine", LOOK),))
 
+    @dataclass(frozen=True)
+    class Taken(VariantOptions):
+        k: int = 1
+
+    with pytest.raises(ValueError, match="mine: an option cannot have the name of a budget, k"):
+        Variant("mine", "Mine", "Mine", "k", (Readout("mine", "topk", "Mine", "Mine", LOOK),), Taken)
+
 
 @pytest.mark.parametrize("name, most", [("topk", 200), ("wta", 64)])
 def test_a_budget_beyond_the_batch_or_the_latents_is_refused(name, most):

@@ -41,6 +41,9 @@ class Variant:
         if {readout.variant for readout in self.readouts} != {self.name}:
             raise ValueError(f"{self.name}: its readouts are of {', '.join(one.variant for one in self.readouts) or 'none'}")
 
+        if taken := set(BUDGETS) & set(self.options.schema()):
+            raise ValueError(f"{self.name}: an option cannot have the name of a budget, {', '.join(sorted(taken))}")
+
     def schema(self) -> dict[str, Any]:
         """JSON schema of the variant's section in the config: its budget, and its options."""
         properties = {self.budget: BUDGETS[self.budget], **self.options.schema()}
