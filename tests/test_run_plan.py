@@ -1,11 +1,14 @@
 """What a run tokenizes, caches, evaluates and collects, as far as its config alone decides."""
 
+from dataclasses import replace
+
 import yaml
 
 from workflow import PAPERS, ROOT
 from wta_sae.plan.contexts import cache_name, contexts_name, requested_contexts
 from wta_sae.plan.labelled_sets import residuals_are_large
 from wta_sae.plan.run_plan import run_plan
+from wta_sae.variants.registry import VARIANTS
 
 CONFIG = yaml.safe_load((ROOT / "config.yaml").read_text())
 CONFIG["saes"] = {name: CONFIG["saes"][name] for name in PAPERS}
@@ -27,6 +30,21 @@ def test_every_collection_holds_what_its_saes_are_evaluated_by():
     assert set(PLAN.collections["metrics"]) == set(PLAN.saes)
     assert len(PLAN.collections["table1"]) == len(PLAN.collections["table_matched"]) == 9
     assert not any(PLAN.saes[sae].ablation for sae in PLAN.collections["figure2"])
+
+
+def test_a_variant_beyond_the_paper_is_in_figure_3_and_at_equal_l0_and_in_nothing_of_the_papers_own(
+    monkeypatch,
+):
+    mine = replace(VARIANTS["topk"], name="mine", readouts=(replace(VARIANTS["topk"].readouts[0], variant="mine"),))
+    monkeypatch.setitem(VARIANTS, "mine", mine)
+    plan = run_plan(CONFIG | {"saes": CONFIG["saes"] | {"mine": {"k": [64]}}})
+    own = {sae for sae in plan.saes if plan.saes[sae].variant == "mine"}
+    assert own == {"mine-k16", "mine-k64", "mine-k16-seed43", "mine-k16-seed44"}
+    collected = {name: own & set(saes) for name, saes in plan.collections.items()}
+    assert collected["metrics"] == collected["figure3"] == own
+    assert collected["table_matched"] == own - {"mine-k64"}
+    assert collected["table1"] == collected["figure2"] == own & set(plan.sweep) == set()
+    assert plan.evaluations("mine-k16") == ["tokens", "texts", "matched"]
 
 
 def test_an_sae_from_elsewhere_is_evaluated_as_the_compared_ones(tmp_path):

@@ -151,10 +151,10 @@ class SelectionRule(VariantRule):
         tokens = len(centred_BD)
         codes = self.form(pre_BF, moment)
         error_BD = centred_BD - codes.decode(W_dec_FD)
-        squared_error = error_BD.square().sum() / tokens
+        squared = error_BD.square().sum() / tokens
         output_gradient_BD = error_BD * (-2 / tokens)
         gradient = codes.gradients(output_gradient_BD, centred_BD, W_dec_FD)
-        return Fit(codes, error_BD, squared_error, squared_error, gradient, output_gradient_BD)
+        return Fit(codes, error_BD, squared, squared, gradient, output_gradient_BD)
 
 
 class Loss(NamedTuple):

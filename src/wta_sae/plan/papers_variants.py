@@ -2,3 +2,4 @@
 
 WTA = "wta"  # its own
 BASELINES = ("batch_topk", "topk")
+COMPARED_IN_PAPER = (WTA, *BASELINES)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from wta_sae.plan.papers_variants import WTA
+from wta_sae.plan.papers_variants import COMPARED_IN_PAPER, WTA
 from wta_sae.plan.saes import (
     SAESpec,
     foreign_saes,
@@ -50,7 +50,7 @@ class RunPlan:
         return {
             "metrics": {sae: self.evaluations(sae) for sae in [*self.saes, *self.foreign]},
             "table1": {sae: ["tokens", "texts"] for sae in self.table1},
-            "figure2": {sae: ["tokens"] for sae in self.ordinary},
+            "figure2": {sae: ["tokens"] for sae in self.ordinary if self.saes[sae].variant in COMPARED_IN_PAPER},
             "figure3": {sae: ["tokens"] for sae in [*self.ordinary, *self.foreign]},
             "table_matched": {sae: ["matched"] for sae in self.matched},
         }
