@@ -215,12 +215,18 @@ def test_two_commands_that_cache_in_one_folder_end_as_one(checkout, tmp_path):
     process = snakemake(checkout, "--dry-run", "--printshellcmds", "results/tiny/activations/manifest.json", *TINY)
     (line,) = re.findall(r"(python -m wta_sae cache-activations .*) > ", process.stdout + process.stderr)
     command = line.replace("--out results/tiny/activations", f"--out {tmp_path}/activations").split()
-    both = [
-        subprocess.Popen(command, cwd=checkout, env=variables_of(checkout), stderr=subprocess.PIPE, text=True) for _ in range(2)
-    ]
-    errors = [process.communicate()[1] for process in both]
-    assert [process.returncode for process in both] == [0, 0], errors
-    assert sum("waiting for it" in error for error in errors) == 1
+    options = {"cwd": checkout, "env": variables_of(checkout), "stderr": subprocess.PIPE, "text": True}
+    first = subprocess.Popen(command, **options)
+    while not (tmp_path / ".activations.partial").exists():  # while it exists, the first one owns it
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.01)
+    first.send_signal(signal.SIGSTOP)
+    second = subprocess.Popen(command, **options)
+    told = next((line for line in second.stderr if "waiting for it" in line), None)
+    first.send_signal(signal.SIGCONT)
+    errors = [process.communicate()[1] for process in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], errors
+    assert re.search(rf"activations: written by process {first.pid} on .*; waiting for it", told)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a copy", "activations"]
     assert len(list((tmp_path / "activations").glob("shard-*"))) == 5
 
