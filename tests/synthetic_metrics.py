@@ -13,6 +13,8 @@ import yaml
 from wta_sae.metrics.columns import COLUMNS
 from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation.published import read_published
+from wta_sae.presentation.run import Run
+from wta_sae.presentation.run_metrics import RunMetrics
 
 ROOT = Path(__file__).parents[1]
 RATES = (1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.0078125, 1e-2, 5e-2)
@@ -154,3 +156,7 @@ PROVENANCE = {
     "modified": [False],
 }
 """What `record-provenance` writes."""
+
+
+def run_of(metrics: pd.DataFrame = METRICS, config: dict = CONFIG) -> Run:
+    return Run(config, RunMetrics(metrics), PUBLISHED)

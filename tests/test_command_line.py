@@ -305,6 +305,7 @@ def test_metrics_and_config_are_of_one_run(tmp_path, capsys):
     METRICS.assign(run="other").to_csv(tmp_path / "metrics.csv", index=False)
     write_json(tmp_path / "config.json", CONFIG)
     command = ["reproduction", "--config", tmp_path / "config.json", "--metrics", tmp_path / "metrics.csv"]
-    command += ["--published", ROOT / "paper/published.yaml", "--out", tmp_path / "report.md"]
+    command += ["--published", ROOT / "paper/published.yaml", "--template", ROOT / "paper/templates/reproduction.md.j2"]
+    command += ["--out", tmp_path / "report.md"]
     assert main([str(word) for word in command]) == 1
     assert "is of the run 'other', but" in one_line(capsys)

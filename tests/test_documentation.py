@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import metrics_golden as golden
-import synthetic_metrics as synthetic
+from presented import presented
+from synthetic_metrics import METRICS
 from wta_sae.metrics.core import evaluate_core
-from wta_sae.presentation.reproduction_report import reproduction_report
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -50,7 +50,7 @@ def documented_metrics(marked=""):
 
 def test_every_metric_is_described():
     known = re.compile("|".join(documented_metrics()))
-    assert [name for name in synthetic.METRICS["metric"].unique() if not known.fullmatch(name)] == []
+    assert [name for name in METRICS["metric"].unique() if not known.fullmatch(name)] == []
 
 
 def test_the_metrics_that_are_said_to_depend_on_the_batch_do_and_no_others():
@@ -72,7 +72,7 @@ def without_what_a_run_decides(report):
 def test_the_committed_report_is_what_the_present_template_gives():
     """Out of date: run the demo and copy results/reproduction.md over it."""
     committed = (ROOT / "docs/reproduction.md").read_text(encoding="utf-8")
-    present = reproduction_report(synthetic.CONFIG, synthetic.METRICS, synthetic.PUBLISHED)
+    present = presented("reproduction.md")
     assert without_what_a_run_decides(committed) == without_what_a_run_decides(present)
 
 

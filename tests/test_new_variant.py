@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from workflow import ROOT, TINY, by_hand, planned_jobs, planned_saes, snakemake
-from wta_sae.presentation.latex import number
-from wta_sae.presentation.metrics_table import MATCHED_RULES
+from wta_sae.presentation.notation import LATEX
+from wta_sae.presentation.run_metrics import MATCHED_RULES
 from wta_sae.variants.registry import VARIANTS
 
 PAGE = (ROOT / "docs/new-variant.md").read_text()
@@ -115,10 +115,7 @@ def assert_the_cells_are_the_metrics(results):
         for rule, row in zip(MATCHED_RULES, (row for row in rows if row[1] == title), strict=True):
             for cell, (metric, digits) in zip(row[2:], MATCHED_COLUMNS, strict=True):
                 printed = re.sub(r"\\textbf\{(.*?)\}", r"\1", cell.split(r"\,{\scriptsize")[0])
-                assert printed == number(means[variant, rule, metric], digits), (variant, rule, metric)
-    numbers = (results / "numbers.tex").read_text()
-    for macro, variant, rule in (("TokenFloor", "token_floor", "per_latent"), ("ApartTopk", "apart_topk", "topk")):
-        assert rf"\newcommand{{\{macro}EvCentred}}{{{number(means[variant, rule, 'explained_variance'], 3)}}}" in numbers
+                assert printed == LATEX.number(means[variant, rule, metric], digits), (variant, rule, metric)
 
 
 def assert_the_variants_are_seen(results):

@@ -193,10 +193,10 @@ def test_a_lock_file_on_a_full_disk_is_told_as_that(tmp_path, monkeypatch):
 def test_a_stage_owns_all_that_it_writes(tmp_path, monkeypatch, capsys):
     owned = []
     monkeypatch.setattr("wta_sae.stages.table2.run", lambda _: owned.extend(names(tmp_path)))
-    assert main(["table2", "--contributions", "x", "--out", str(tmp_path / "table2.tex")]) == 0
+    assert main(["table2", "--contributions", "x", "--template", "y", "--out", str(tmp_path / "table2.tex")]) == 0
     assert owned == [".table2.tex.lock"]
     lock_path(tmp_path / "table2.tex").write_text(json.dumps(asdict(ELSEWHERE)))
-    assert main(["table2", "--contributions", "x", "--out", str(tmp_path / "table2.tex")]) == 1
+    assert main(["table2", "--contributions", "x", "--template", "y", "--out", str(tmp_path / "table2.tex")]) == 1
     assert capsys.readouterr().err.startswith(f"wta_sae table2: {tmp_path}/table2.tex: written by process 123 on node7")
 
 

@@ -5,22 +5,16 @@ from pathlib import Path
 
 import pytest
 
-from synthetic_metrics import CONFIG, COSINES, MATCHED_RATE, METRICS, PROVENANCE, PUBLISHED, ROOT, TABLE_K, TABLE_RATE
+from presented import TABLES, presented
+from synthetic_metrics import COSINES, METRICS, PUBLISHED, ROOT, TABLE_K
 from wta_sae.base.errors import UserError
 from wta_sae.machine.files import write_text
-from wta_sae.presentation import cosine_figure as figure1
-from wta_sae.presentation import frontier_figure as figure3
-from wta_sae.presentation import macros as numbers
-from wta_sae.presentation import metrics_table, pdf
-from wta_sae.presentation import sweep_figure as figure2
-from wta_sae.presentation.claims import paper_claims
-from wta_sae.presentation.claims_table import table_claims
-from wta_sae.presentation.comparison_table import table1
-from wta_sae.presentation.contributions_table import table2
-from wta_sae.presentation.matched_table import table_matched
-from wta_sae.presentation.published import read_contributions
-from wta_sae.presentation.published_table import table_published
-from wta_sae.presentation.settings import scale_of
+from wta_sae.presentation import pdf
+from wta_sae.presentation.cosine_figure import draw_figure1
+from wta_sae.presentation.drawing import save_figure
+from wta_sae.presentation.frontier_figure import draw_figure3
+from wta_sae.presentation.run_metrics import RunMetrics
+from wta_sae.presentation.sweep_figure import draw_figure2
 
 needs_latex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is not installed")
 
@@ -29,16 +23,16 @@ needs_latex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is
 def inputs(tmp_path_factory) -> Path:
     """A folder with all that paper/main.tex inputs."""
     folder = tmp_path_factory.mktemp("results")
-    write_text(folder / "table1.tex", table1(METRICS, PUBLISHED, TABLE_RATE, TABLE_K))
-    write_text(folder / "table_matched.tex", table_matched(METRICS, MATCHED_RATE, TABLE_K))
-    write_text(folder / "table_published.tex", table_published(METRICS, PUBLISHED, TABLE_RATE, TABLE_K))
-    write_text(folder / "table2.tex", table2(read_contributions(ROOT / "paper" / "contributions.yaml")))
-    write_text(folder / "table_claims.tex", table_claims(paper_claims(scale_of(CONFIG), METRICS, PUBLISHED)))
-    numbers.write_numbers(folder / "numbers.tex", CONFIG, METRICS, PUBLISHED, PROVENANCE)
-    winners = metrics_table.winners_by_rate(METRICS)
-    figure1.write_figure1(folder / "figure1.pdf", folder / "figure1.png", COSINES, PUBLISHED, winners)
-    figure2.write_figure2(folder / "figure2.pdf", folder / "figure2.png", METRICS, PUBLISHED, TABLE_K)
-    figure3.write_figure3(folder / "figure3.pdf", folder / "figure3.png", METRICS, TABLE_K)
+    for name in (*TABLES, "numbers.tex"):
+        write_text(folder / name, presented(name))
+    metrics = RunMetrics(METRICS)
+    figures = (
+        draw_figure1(COSINES, PUBLISHED, metrics.winners),
+        draw_figure2(metrics, PUBLISHED, TABLE_K),
+        draw_figure3(metrics, TABLE_K),
+    )
+    for number, figure in enumerate(figures, start=1):
+        save_figure(figure, folder / f"figure{number}.pdf", folder / f"figure{number}.png")
     return folder
 
 

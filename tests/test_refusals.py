@@ -23,7 +23,7 @@ def attempt(tmp_path, monkeypatch):
             raise error
 
         monkeypatch.setattr("wta_sae.stages.table2.run", fail)
-        assert main(["table2", "--contributions", "x", "--out", str(tmp_path / out)]) == 1
+        assert main(["table2", "--contributions", "x", "--template", "y", "--out", str(tmp_path / out)]) == 1
         return bool(ran)
 
     return run

@@ -4,14 +4,13 @@ import re
 
 import pytest
 
-from synthetic_metrics import CONFIG, METRICS, PUBLISHED, ROOT
+from presented import presented
+from synthetic_metrics import CONFIG, METRICS, ROOT
 from wta_sae.__main__ import main
 from wta_sae.base.errors import UserError
 from wta_sae.machine.files import write_json
-from wta_sae.presentation import markdown
-from wta_sae.presentation.reproduction_report import reproduction_report
 
-REPORT = reproduction_report(CONFIG, METRICS, PUBLISHED)
+REPORT = presented("reproduction.md")
 
 
 def section(title: str, report: str = REPORT) -> str:
@@ -68,7 +67,7 @@ def test_every_table_is_whole():
 
 def test_what_was_not_measured_is_an_em_dash():
     core = METRICS[METRICS["metric"].isin(["l0", "frac_alive"]) & METRICS["ablation"].isna()]
-    report = reproduction_report(CONFIG, core, PUBLISHED)
+    report = presented("reproduction.md", core)
     assert row("0.01", section("released readout", report))[2] == "41.48 ± 0.50"
     assert row("TopK", section("Three explained", report)) == ["—"] * 3
     assert "`gate`: described — (**not measured**)" in report
@@ -78,7 +77,7 @@ def test_what_was_not_measured_is_an_em_dash():
 
 def test_a_missing_config_key_is_named():
     with pytest.raises(UserError, match=r"'paper\.table1_k' is missing"):
-        reproduction_report(CONFIG | {"paper": {"table1_rate": 0.01}}, METRICS, PUBLISHED)
+        presented("reproduction.md", config=CONFIG | {"paper": {"table1_rate": 0.01}})
 
 
 def test_by_hand(tmp_path):
@@ -86,42 +85,8 @@ def test_by_hand(tmp_path):
     METRICS.to_csv(tmp_path / "metrics.csv", index=False)
     inputs = ["--config", str(tmp_path / "config.json"), "--metrics", str(tmp_path / "metrics.csv")]
     inputs += ["--published", str(ROOT / "paper/published.yaml")]
-    assert main(["reproduction", *inputs, "--out", str(tmp_path / "report.md")]) == 0
+    words = [f"--template={ROOT}/paper/templates/{name}.j2" for name in ("reproduction.md", "table_claims.tex")]
+    assert main(["reproduction", *inputs, words[0], "--out", str(tmp_path / "report.md")]) == 0
     assert (tmp_path / "report.md").read_text(encoding="utf-8") == REPORT
-    assert main(["table-claims", *inputs, "--out", str(tmp_path / "claims.tex")]) == 0
+    assert main(["table-claims", *inputs, words[1], "--out", str(tmp_path / "claims.tex")]) == 0
     assert r"\label{tab:claims}" in (tmp_path / "claims.tex").read_text(encoding="utf-8")
-
-
-# Markdown
-
-
-@pytest.mark.parametrize(
-    ("value", "digits", "text"),
-    [(0.6789, 2, "0.68"), (-0.5, 1, markdown.MINUS + "0.5"), (-0.0004, 2, "0.00"), (None, 2, "—"), (12345.6, 1, "12,346")],
-)
-def test_number(value, digits, text):
-    assert markdown.number(value, digits) == text
-
-
-def test_spreads_and_rates():
-    assert markdown.with_spread(0.893, 0.0021, 3) == "0.893 ± 0.002"
-    assert markdown.with_spread(0.893, None, 3) == "0.893"
-    assert markdown.with_spread(None, None, 3) == "—"
-    assert [markdown.rate(value) for value in (1e-6, 5e-4, 0.0078125)] == ["1e-6", "5e-4", "0.0078125"]
-    assert markdown.rates([1e-6, 5e-6, 1e-5]) == "1e-6 to 1e-5"
-    assert markdown.rates([]) == "—"
-
-
-def test_a_table_escapes_its_separator():
-    assert markdown.table(["a", "b"], [["|x|", "1"]]).splitlines() == ["| a | b |", "| --- | --- |", r"| \|x\| | 1 |"]
-
-
-def test_wrapped_fills_text_and_leaves_tables():
-    text = "# A\n\none two\nthree\n\n- four five six\n  seven\n- eight\n\n| a |\n| --- |"
-    assert markdown.wrapped(text, width=12) == "# A\n\none two\nthree\n\n- four five\n  six seven\n- eight\n\n| a |\n| --- |"
-
-
-def test_to_latex():
-    plain = f"WTA {markdown.MINUS}0.5 ± 0.1 at 5e-6; 1e-6 & —"
-    expected = r"WTA \textminus{}0.5 \ensuremath{\pm} 0.1 at \ensuremath{5\times 10^{-6}}; \ensuremath{10^{-6}} \& ---"
-    assert markdown.to_latex(plain) == expected

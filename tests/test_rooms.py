@@ -73,7 +73,6 @@ def test_a_files_name_tells_it_from_every_other():
 
 
 SAME_MEANING = {"add_arguments", "run", "Rule"}  # of stages, and of variants
-SAME_MEANING |= {"number", "rate"}  # in LaTeX and in Markdown
 
 
 def test_a_public_functions_name_tells_it_from_every_other():

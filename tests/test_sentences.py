@@ -7,14 +7,9 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from synthetic_metrics import CONFIG, METRICS, PUBLISHED, ROOT, synthetic, wta_rows
-from wta_sae.presentation import divergences, sentences
-from wta_sae.presentation import macros as numbers
-from wta_sae.presentation import reproduction_report as reproduction
-from wta_sae.presentation.comparison_table import table1
-from wta_sae.presentation.measured_run import run_of
-from wta_sae.presentation.metrics_table import why_undefined
-from wta_sae.presentation.settings import papers_model
+from presented import presented
+from synthetic_metrics import CONFIG, METRICS, ROOT, run_of, synthetic, wta_rows
+from wta_sae.presentation.papers_readouts import WTA_RELEASED
 
 OWN = {
     "run": "mine",
@@ -34,23 +29,13 @@ def config_of(*layers):
 
 
 def run(*layers, metrics=METRICS):
-    return run_of(config_of(*layers), metrics, PUBLISHED)
+    return run_of(metrics, config_of(*layers))
 
 
 def rendered(*layers, metrics=METRICS):
-    """The sentences of the paper and of the report that are about the run, each on one line."""
-    mine = run(*layers, metrics=metrics)
-    macros = numbers.run_macros(mine.config, mine.scale) | numbers.training_phrases(mine.config) | numbers.sentence_macros(mine)
-    paper = [rf"\newcommand{{\{name}}}{{{text}}}" for name, text in macros.items()]
-    sections = (
-        reproduction.introduction,
-        divergences.readout,
-        divergences.each_ablation,
-        reproduction.followed,
-        reproduction.left_open,
-    )
-    report = [f"## {section(mine)}" for section in sections]
-    return " ".join(paper), " ".join(" ".join(report).split())
+    """The macros of the paper, and the report's words, on one line."""
+    paper, report = (presented(name, metrics, config_of(*layers)) for name in ("numbers.tex", "reproduction.md"))
+    return paper, " ".join(report.split())
 
 
 def test_the_demo():
@@ -86,7 +71,7 @@ def test_what_is_laid_over_the_papers_preset_is_not_the_papers(over):
     paper, report = rendered("pythia-410m", over)
     assert "may be compared in their digits" not in paper
     assert "What this run cannot tell of the paper's" in report
-    assert papers_model(config_of("pythia-410m", over), PUBLISHED) == ("training" in over)
+    assert run("pythia-410m", over).papers_model() == ("training" in over)
 
 
 def test_one_seed_tells_no_difference_from_noise():
@@ -124,8 +109,8 @@ def test_labels_from_other_datasets():
         "tpp": [],
         "pairs": [],
     }
-    mine = run({"labelled_texts": {"source": "hub", "hub": hub}})
-    assert sentences.labelled_texts(mine) == "labelled sets of `me/mine`, and not on SAEBench's datasets alone"
+    paper, _ = rendered({"labelled_texts": {"source": "hub", "hub": hub}})
+    assert r"{labelled sets of \texttt{me/mine}, and not on SAEBench's datasets alone}" in paper
 
 
 def test_labels_of_ones_own_and_no_pairs():
@@ -141,8 +126,9 @@ def test_labels_of_ones_own_and_no_pairs():
     assert r"\newcommand{\LabelledCounts}{3 classes and no pairs of classes}" in paper
     assert r"\newcommand{\ScrValues}{SCR has no value in this run}" in paper
     assert "SCR is not measured: it needs texts with a second label, and this run's config names no pairs." in paper
-    assert r"\newcommand{\ScrValues}{SCR is \WtaDescribedScr{}, " in rendered({})[0]
-    assert "classes and 4 pairs of classes" in rendered({})[0]
+    demos, _ = rendered()
+    assert "{SCR is 0.100, 0.100 and 0.100 for WTA, 0.100 and 0.100 for the baselines}" in demos
+    assert "classes and 4 pairs of classes" in demos
 
 
 def test_saes_from_elsewhere_are_named_where_there_are_any():
@@ -153,18 +139,15 @@ def test_saes_from_elsewhere_are_named_where_there_are_any():
 
 def test_no_two_rates_need_share_an_sae():
     alone = METRICS[METRICS["sparsity_rate"].isna() | (METRICS["sparsity_rate"] >= 5e-4)]
-    assert (
-        sentences.shared_rates(run(metrics=alone)) == "In this run no two rates share an SAE: the 6 nominal rates are 6 SAEs."
-    )
+    assert "{In this run no two rates share an SAE: the 6 nominal rates are 6 SAEs.}" in rendered(metrics=alone)[0]
 
 
 def test_the_activity_of_the_released_rule_follows_the_sequences_of_a_batch():
-    assert sentences.released_activity(run({"evaluation": {"batch_contexts": 64}})) == (
-        "1 to 3 winners a sequence, by the rate, each of which gives F/L = 16.0 active latents a token"
-    )
+    several = "1 to 3 winners a sequence, by the rate, each of which gives F/L = 16.0 active latents a token"
+    assert all(several in text for text in rendered({"evaluation": {"batch_contexts": 64}}))
     more = METRICS.assign(value=METRICS["value"].where(METRICS["metric"] != "l0", 17.0))
-    assert "Measured it is 1.06 times that" in sentences.released_against_formula(run(metrics=more))
-    assert "a little less" not in rendered(metrics=more)[1]
+    assert "Measured it is 1.06 times that" in rendered(metrics=more)[1]
+    assert "It was not measured in this run." in rendered(metrics=METRICS[METRICS["metric"] != "l0"])[1]
 
 
 def test_ablations_are_named_as_they_were_asked_for():
@@ -175,21 +158,20 @@ def test_ablations_are_named_as_they_were_asked_for():
 
 
 def test_nothing_left_of_the_gap_is_said_so():
-    swapped = METRICS.assign(variant=METRICS["variant"].where(METRICS["inference"] != "matched_threshold", "topk"))
-    assert "not measured" in sentences.rest_of_the_gap(run(metrics=swapped), "explained_variance")
+    cut = METRICS["inference"] == "matched_threshold"
+    assert "What is left at equal activity was not measured." in rendered(metrics=METRICS[~cut])[0]
     matched = METRICS["inference"] == "matched_per_latent"
     better = METRICS.assign(value=METRICS["value"].where(~matched, 0.95))
-    assert "nothing of the gap is left" in sentences.rest_of_the_gap(run(metrics=better), "explained_variance")
+    assert "nothing of the gap is left" in rendered(metrics=better)[0]
 
 
 def test_an_undefined_score_is_a_dash_with_its_reason():
-    assert "Undefined" not in table1(METRICS, PUBLISHED, 0.01, 16)
+    assert "Undefined" not in presented("table1.tex")
     scr = METRICS["metric"] == "scr_metric_threshold_20"
     without = METRICS.assign(value=METRICS["value"].mask(scr))
-    assert why_undefined(without, "scr_metric_threshold_20") and not why_undefined(without, "l0")
     assert "SCR is undefined where the probe" in rendered(metrics=without)[0]
     assert "SCR is undefined" not in rendered()[0]
-    text = table1(without, PUBLISHED, 0.01, 16)
+    text = presented("table1.tex", without)
     assert "Undefined, and so a dash or left out of a mean: SCR ($n=20$) where the probe that was to be biased follows" in text
 
 
@@ -199,11 +181,12 @@ def test_rates_that_the_released_rule_tells_apart_are_points_and_rows_of_their_o
     l0 = (other["inference"] == "released") & (other["metric"] == "l0")
     apart = pd.concat([METRICS, other.assign(value=other["value"].where(~l0, 31.5))])
     mine = run(metrics=apart)
-    assert [0.01, 0.0102] in mine.groups()
-    assert [0.01] in mine.records() and [0.0102] in mine.records()
+    records = mine.metrics.records(WTA_RELEASED)
+    assert (0.01, 0.0102) in mine.metrics.groups()
+    assert (0.01,) in records and (0.0102,) in records
     report = rendered(metrics=apart)[1]
     assert "| 0.0102 | 20 |" in report and "31.50" in report
-    assert run().records() == run().groups()
+    assert run().metrics.records(WTA_RELEASED) == run().metrics.groups()
 
 
 def test_config_of_the_tests_is_the_demos():

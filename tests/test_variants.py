@@ -49,22 +49,22 @@ def test_the_registry_and_the_folders_are_the_same_variants():
 
 def test_no_two_readouts_look_or_are_named_alike():
     looks = [readout.look for readout in READOUTS]
-    for names in ([one.macro for one in READOUTS], [one.label for one in looks], [(one.colour, one.marker) for one in looks]):
+    for names in ([one.label for one in looks], [(one.colour, one.marker) for one in looks]):
         assert len(set(names)) == len(names)
 
 
 def test_a_misspelt_spec_is_refused():
     with pytest.raises(ValueError, match="mine: the budget 'rate' is none of: k, rates"):
-        Variant("mine", "Mine", "Mine", "rate", (Readout("mine", "topk", "Mine", "Mine", LOOK),))
+        Variant("mine", "Mine", "rate", (Readout("mine", "topk", "Mine", LOOK),))
     with pytest.raises(ValueError, match="mine: its readouts are of topk"):
-        Variant("mine", "Mine", "Mine", "k", (Readout("topk", "topk", "Mine", "Mine", LOOK),))
+        Variant("mine", "Mine", "k", (Readout("topk", "topk", "Mine", LOOK),))
 
     @dataclass(frozen=True)
     class Taken(VariantOptions):
         k: int = 1
 
     with pytest.raises(ValueError, match="mine: an option cannot have the name of a budget, k"):
-        Variant("mine", "Mine", "Mine", "k", (Readout("mine", "topk", "Mine", "Mine", LOOK),), Taken)
+        Variant("mine", "Mine", "k", (Readout("mine", "topk", "Mine", LOOK),), Taken)
 
 
 @pytest.mark.parametrize("name, most", [("topk", 200), ("wta", 64)])

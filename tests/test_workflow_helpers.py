@@ -90,7 +90,7 @@ TRAINING = {f"train_sae of {name}" for name in VARIANTS}
 ON_TOKENS = {"evaluate_tokens", "evaluate_matched"}
 ON_SAES = ON_TOKENS | {"evaluate_texts", "calibrate"}
 WHOLE_RUN = {"table_claims", "reproduction", "numbers"}
-OF_METRICS = {"table1", "table_matched", "table_published", "figure1", "figure2", "figure3"} | WHOLE_RUN
+OF_METRICS = {"table1", "table_matched", "table_published", "figure2", "figure3"} | WHOLE_RUN
 SHOWN = {"collect_metrics"} | OF_METRICS
 EDITS = {  # a file -> the rules that run again by themselves, and no others; what is made from theirs follows
     "base/progress.py": set(),
@@ -115,10 +115,11 @@ EDITS = {  # a file -> the rules that run again by themselves, and no others; wh
     "metrics/scr.py": {"train_probes", "evaluate_texts"},
     "metrics/pooling.py": {"train_probes", "evaluate_texts"},
     "metrics/columns.py": {"collect_metrics"} | OF_METRICS,
-    "presentation/contributions_table.py": {"table2"},
-    "presentation/comparison_table.py": {"table1"},
+    "presentation/run.py": {"figure2"} | WHOLE_RUN,
+    "presentation/claims.py": WHOLE_RUN,
+    "presentation/tables.py": {"table1", "table_matched", "table_published"},
+    "presentation/templates.py": {"table1", "table2", "table_matched", "table_published"} | WHOLE_RUN,
     "presentation/frontier_figure.py": {"figure3"},
-    "presentation/claims_table.py": {"table_claims", "reproduction"},
     "presentation/pdf.py": {"paper"},
 }
 

@@ -66,6 +66,8 @@ MADE_FROM = {
     "numbers": WHOLE_RUN | {"provenance": "<run>/provenance.json"},
     "reproduction": WHOLE_RUN,
 }
+TEMPLATES = "paper/templates"
+INCLUDED = {"numbers": "sentences.j2", "reproduction": "sentences.j2"}  # in their templates; in those of tables, table.tex.j2
 AT_K = {"k": config["paper"]["table1_k"]}
 AT_RATE = AT_K | {"rate": config["paper"]["table1_rate"]}
 OF_CONFIG = {
@@ -78,7 +80,9 @@ OF_CONFIG = {
 
 use rule stage as table with:
     input:
+        lambda wildcards: f"{TEMPLATES}/{INCLUDED.get(wildcards.made, 'table.tex.j2')}",
         unpack(lambda wildcards: MADE_FROM[wildcards.made]),
+        template=f"{TEMPLATES}/{{made}}.tex.j2",
     output:
         out="<run>/{made}.tex",
     log:
@@ -92,6 +96,8 @@ use rule stage as table with:
 
 
 use rule table as figure with:
+    input:
+        unpack(lambda wildcards: MADE_FROM[wildcards.made]),
     output:
         pdf="<run>/{made}.pdf",
         png="<run>/{made}.png",
@@ -99,6 +105,10 @@ use rule table as figure with:
 
 
 use rule table as report with:
+    input:
+        lambda wildcards: f"{TEMPLATES}/{INCLUDED[wildcards.made]}",
+        unpack(lambda wildcards: MADE_FROM[wildcards.made]),
+        template=f"{TEMPLATES}/{{made}}.md.j2",
     output:
         out="<run>/{made}.md",
     localrule: True

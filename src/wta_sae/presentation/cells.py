@@ -3,28 +3,25 @@ r"""Measured values as cells of a LaTeX table: the mean over seeds, its spread, 
 import math
 from collections.abc import Sequence
 
-import pandas as pd
-
 from wta_sae.presentation.estimates import Estimate
-from wta_sae.presentation.latex import MISSING, count, number
+from wta_sae.presentation.notation import LATEX
+from wta_sae.presentation.run_metrics import RunMetrics
 
-BEST = (
+BEST_IN_WORDS = (
     "Bold: the best value, with all that read the same or lie within one joint standard deviation of it, "
     r"$(s_1^2+s_2^2)^{1/2}$."
 )
-"""What `bold_best` does, for a caption."""
 
 
 def row_cells(values: Sequence[Estimate], digits: int, direction: str) -> list[str]:
     """The values as cells: the best in bold (`bold_best`), each standard deviation small and grey behind its mean."""
-    means = bold_best(values, digits, direction)
-    return [mean + _spread(value, digits) for mean, value in zip(means, values, strict=True)]
+    return [mean + _spread(value, digits) for mean, value in zip(bold_best(values, digits, direction), values, strict=True)]
 
 
 def _spread(value: Estimate, digits: int) -> str:
-    if value.mean is None or value.spread is None:
+    if math.isnan(value.spread):
         return ""
-    return rf"\,{{\scriptsize\color{{black!55}}\textpm{number(value.spread, digits)}}}"
+    return rf"\,{{\scriptsize\color{{black!55}}\textpm{LATEX.number(value.spread, digits)}}}"
 
 
 def bold_best(values: Sequence[Estimate], digits: int, direction: str) -> list[str]:
@@ -33,8 +30,8 @@ def bold_best(values: Sequence[Estimate], digits: int, direction: str) -> list[s
     The joint standard deviation of two cells is sqrt(s1^2 + s2^2), where one seed counts as 0. direction: higher, lower, or
     none (nothing is bold). Values of which fewer than two were measured have no best.
     """
-    texts = [number(value.mean, digits) for value in values]
-    present = [i for i, text in enumerate(texts) if text != MISSING]
+    texts = [LATEX.number(value.mean, digits) for value in values]
+    present = [i for i, value in enumerate(values) if not math.isnan(value.mean)]
     if direction == "none" or len(present) < 2:
         return texts
     pick = max if direction == "higher" else min
@@ -44,7 +41,8 @@ def bold_best(values: Sequence[Estimate], digits: int, direction: str) -> list[s
 
 
 def _not_told_apart(left: Estimate, right: Estimate) -> bool:
-    return abs(left.mean - right.mean) <= math.hypot(left.spread or 0, right.spread or 0)
+    spreads = (0 if math.isnan(spread) else spread for spread in (left.spread, right.spread))
+    return abs(left.mean - right.mean) <= math.hypot(*spreads)
 
 
 def arrow(direction: str) -> str:
@@ -52,7 +50,25 @@ def arrow(direction: str) -> str:
     return {"higher": r"~$\uparrow$", "lower": r"~$\downarrow$", "none": ""}[direction]
 
 
-def over_seeds(metrics: pd.DataFrame) -> str:
+def over_seeds(metrics: RunMetrics) -> str:
     """What a cell is, for a caption."""
-    seeds = metrics["seed"].nunique()
-    return f"Mean and standard deviation over {count(seeds)} seeds." if seeds > 1 else "One seed."
+    seeds = metrics.table["seed"].nunique()
+    return f"Mean and standard deviation over {seeds} seeds." if seeds > 1 else "One seed."
+
+
+def column_groups(groups: Sequence[tuple[str, int]]) -> str:
+    """Two rows above a table's head: the title of each group of columns, and a rule under each that has one.
+
+    groups: title and number of columns of each, from the left; without a title, the columns stay free.
+    """
+    cells, rules, first = [], [], 1
+    columns = sum(width for _, width in groups)
+    for title, width in groups:
+        last = first + width - 1
+        if title:
+            cells.append(rf"\multicolumn{{{width}}}{{c}}{{{title}}}")
+            rules.append(rf"\cmidrule({'l' if last == columns else 'lr'}){{{first}-{last}}}")
+        else:
+            cells += [""] * width
+        first = last + 1
+    return " & ".join(cells) + " \\\\\n" + " ".join(rules)

@@ -1,25 +1,24 @@
-r"""The paper's conclusions as predicates on a run's metrics: each can come out either way.
+"""The paper's conclusions as functions of a run's metrics: each can come out either way.
 
-`paper/published.yaml` lists them under `claims`: statement, section, the predicate here that decides it, metric, readings.
-A predicate measures a margin, by how much a statement holds (below zero: by how much it fails), and sets it against the
-seeds' noise (`wta_sae.presentation.estimates`).
+A function measures a margin, by how much a statement holds (below zero: by how much it fails), and sets it against the seeds'
+noise (`wta_sae.presentation.estimates`). What "similar", "marginal" and the like are taken to mean is a tolerance here; the
+paper does not say.
 """
 
+import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
-import pandas as pd
-
-from wta_sae.base.errors import UserError
-from wta_sae.presentation import markdown
-from wta_sae.presentation.estimates import Estimate, Sweep, beyond_noise, estimate, joint_noise, sweep
-from wta_sae.presentation.metrics_table import budget_of
+from wta_sae.plan.papers_variants import WTA
+from wta_sae.presentation.estimates import Estimate, Sweep, beyond_noise, joint_noise
+from wta_sae.presentation.notation import Markdown
 from wta_sae.presentation.papers_readouts import PAPERS_TITLES
-from wta_sae.presentation.settings import Scale
+from wta_sae.presentation.run import Run
 
-STANDS, FAILS, NOISE, UNKNOWN = "stands", "does not stand", "within noise", "cannot be told"
+STANDS, FAILS, NOISE, UNKNOWN = VERDICTS = ("stands", "does not stand", "within noise", "cannot be told")
 
 
 @dataclass(frozen=True)
@@ -31,214 +30,262 @@ class Reading:
     matched: bool = False
 
 
-_OWN = {"batch_topk": "threshold", "topk": "topk"}
-READINGS = {
-    "released": Reading("as released", {"wta": "released", **_OWN}),
-    "per_latent": Reading("per latent", {"wta": "per_latent", **_OWN}),
-    "equal_own": Reading(
-        "equal $L_0$, own cuts",
-        {"wta": "matched_per_latent", "batch_topk": "matched_threshold", "topk": "matched_topk"},
-        matched=True,
-    ),
-    "equal_same": Reading("equal $L_0$, $k$ largest", dict.fromkeys(PAPERS_TITLES, "matched_topk"), matched=True),
-    "weights": Reading("weights", dict.fromkeys(PAPERS_TITLES)),
-}
+_OWN: dict[str, str | None] = {"batch_topk": "threshold", "topk": "topk"}
+_OWN_CUTS: dict[str, str | None] = {WTA: "matched_per_latent", "batch_topk": "matched_threshold", "topk": "matched_topk"}
+RELEASED = Reading("as released", {WTA: "released", **_OWN})
+PER_LATENT = Reading("per latent", {WTA: "per_latent", **_OWN})
+EQUAL_OWN = Reading("equal $L_0$, own cuts", _OWN_CUTS, matched=True)
+EQUAL_SAME = Reading("equal $L_0$, $k$ largest", dict.fromkeys(PAPERS_TITLES, "matched_topk"), matched=True)
+WEIGHTS = Reading("weights", dict.fromkeys(PAPERS_TITLES))
+READINGS = (RELEASED, PER_LATENT, EQUAL_OWN, EQUAL_SAME, WEIGHTS)
 
 
 class Margin(NamedTuple):
     """By how much a statement holds, the noise of that, and what was measured, in words."""
 
-    value: float | None
-    noise: float | None
+    value: float
+    noise: float
     measured: str
 
     @property
     def verdict(self) -> str:
         """Cannot be told: a value was not measured, or its noise is not known, with one seed."""
-        if self.value is None or self.noise is None:
+        if math.isnan(self.value) or math.isnan(self.noise):
             return UNKNOWN
         if not beyond_noise(self.value, self.noise):
             return NOISE
         return STANDS if self.value > 0 else FAILS
 
 
-class Finding(NamedTuple):
-    """One statement in one reading: what was measured, and the verdict."""
-
-    reading: Reading
-    measured: str
-    verdict: str
-
-
-class Claim(NamedTuple):
-    """A statement of the paper, and its findings."""
-
-    statement: str
-    section: str
-    findings: list[Finding]
-
-
 @dataclass(frozen=True)
 class Measurement:
-    """What a predicate may ask: one metric in one reading of a run's SAEs."""
+    """What a claim may ask: one metric in one reading of a run's SAEs, and how it is written."""
 
-    metrics: pd.DataFrame
-    scale: Scale
+    run: Run
+    notation: Markdown
     metric: str
     digits: int
     reading: Reading
 
     def of(self, variant: str) -> Estimate:
-        rate = self.scale.matched_rate if self.reading.matched else self.scale.table_rate
-        budget = budget_of(variant, rate, self.scale.k)
-        return estimate(self.metrics, variant=variant, inference=self.reading.rules[variant], metric=self.metric, **budget)
+        if self.reading.matched:
+            return self.run.matched(variant, self.reading.rules[variant], self.metric)
+        return self.run.at_rule(variant, self.reading.rules[variant], self.metric)
 
     def sweep(self) -> Sweep:
-        return sweep(self.metrics, self.reading.rules["wta"], self.metric)
+        return self.run.metrics.sweep(self.reading.rules[WTA], self.metric)
 
-    def number(self, value: float | None) -> str:
-        return markdown.number(value, self.digits)
+    def number(self, value: float) -> str:
+        return self.notation.number(value, self.digits)
 
+    def trio(self) -> str:
+        """The three variants' values."""
+        named = ((name, self.of(variant)) for variant, name in PAPERS_TITLES.items())
+        return ", ".join(f"{name} {self.notation.estimate(value, self.digits)}" for name, value in named)
 
-def paper_claims(scale: Scale, metrics: pd.DataFrame, published: dict[str, Any]) -> list[Claim]:
-    """Every claim of `published`, decided on `metrics`. Raises UserError for a predicate or reading that does not exist."""
-    claims = []
-    for entry in published["claims"]:
-        predicate = _named(entry["predicate"], PREDICATES, "predicate")
-        options = {"tolerance": float(entry["tolerance"])} if "tolerance" in entry else {}
-        findings = []
-        for name in entry["readings"]:
-            reading = _named(name, READINGS, "reading")
-            margin = predicate(Measurement(metrics, scale, entry["metric"], entry["digits"], reading), **options)
-            findings.append(Finding(reading, margin.measured, margin.verdict))
-        claims.append(Claim(entry["statement"], entry["section"], findings))
-    return claims
+    def ends(self, line: Sweep) -> str:
+        """The values at the lowest and at the highest rate."""
+        if not line.means:
+            return self.notation.missing
+        return "; ".join(f"{self.number(line.means[i])} at {self.notation.rates(line.rates[i])}" for i in (0, -1))
 
 
-def tally(claims: list[Claim], reading: str) -> Counter[str]:
-    """How many statements have each verdict in a reading of READINGS."""
-    return Counter(finding.verdict for claim in claims for finding in claim.findings if finding.reading == READINGS[reading])
-
-
-def _named(name: str, known: dict[str, Any], kind: str) -> Any:
-    if name not in known:
-        raise UserError(f"claims: unknown {kind} {name!r}; use one of: {', '.join(known)}")
-    return known[name]
-
-
-# Predicates on the SAEs of Table 1, or of the matched comparison
+# On the SAEs of Table 1, or of the matched comparison
 
 
 def similar(asked: Measurement, tolerance: float) -> Margin:
     """WTA differs from TopK by at most `tolerance` of TopK's value."""
-    wta, topk = asked.of("wta"), asked.of("topk")
-    if wta.mean is None or topk.mean is None:
-        return Margin(None, None, _trio(asked))
+    wta, topk = asked.of(WTA), asked.of("topk")
     margin = tolerance * abs(topk.mean) - abs(wta.mean - topk.mean)
-    return Margin(margin, joint_noise(wta.spread, topk.spread), _trio(asked))
+    return Margin(margin, joint_noise(wta.spread, topk.spread), asked.trio())
 
 
 def lags(asked: Measurement) -> Margin:
     """WTA lies below both baselines."""
-    return _against(asked, pick=min, sign=1)
+    return Margin(*(_baseline(asked, min) - asked.of(WTA)), asked.trio())
 
 
 def leads(asked: Measurement) -> Margin:
     """WTA lies above both baselines."""
-    return _against(asked, pick=max, sign=-1)
+    return Margin(*(asked.of(WTA) - _baseline(asked, max)), asked.trio())
 
 
 def marginal(asked: Measurement, tolerance: float) -> Margin:
     """WTA differs from the better baseline by at most `tolerance`."""
-    gap = _against(asked, pick=max, sign=1)
-    return gap._replace(value=None if gap.value is None else tolerance - abs(gap.value))
+    difference = _baseline(asked, max) - asked.of(WTA)
+    return Margin(tolerance - abs(difference.mean), difference.spread, asked.trio())
 
 
-def _against(asked: Measurement, pick: Callable, sign: int) -> Margin:
-    wta, baselines = asked.of("wta"), [asked.of("batch_topk"), asked.of("topk")]
-    if None in (wta.mean, *(baseline.mean for baseline in baselines)):
-        return Margin(None, None, _trio(asked))
-    baseline = pick(baselines, key=lambda found: found.mean)
-    return Margin(sign * (baseline.mean - wta.mean), joint_noise(wta.spread, baseline.spread), _trio(asked))
+def _baseline(asked: Measurement, pick: Callable) -> Estimate:
+    baselines = [asked.of("batch_topk"), asked.of("topk")]
+    unmeasured = [found for found in baselines if math.isnan(found.mean)]
+    return unmeasured[0] if unmeasured else pick(baselines, key=lambda found: found.mean)
 
 
-def _trio(asked: Measurement) -> str:
-    return ", ".join(f"{name} {asked.of(variant).text(asked.digits)}" for variant, name in PAPERS_TITLES.items())
+# Along WTA's rates
 
 
-# Predicates along WTA's rates
-
-
-def rises(asked: Measurement) -> Margin:
+def rises(asked: Measurement, sign: int = 1) -> Margin:
     """The highest rate lies above the lowest, and no step back is more than noise."""
-    return _trend(asked, sign=1)
-
-
-def falls(asked: Measurement) -> Margin:
-    """The highest rate lies below the lowest, and no step back is more than noise."""
-    return _trend(asked, sign=-1)
-
-
-def _trend(asked: Measurement, sign: int) -> Margin:
     line = asked.sweep()
     if len(line.means) < 2:
-        return Margin(None, None, _ends(asked, line))
+        return Margin(math.nan, math.nan, asked.ends(line))
     noise = joint_noise(line.noise, line.noise)
     values = [sign * mean for mean in line.means]
     back = max(max(values[:i]) - values[i] for i in range(1, len(values)))
     gain = values[-1] - values[0]
     word = "drop" if sign > 0 else "rise"
-    measured = f"{_ends(asked, line)}; largest {word} on the way {asked.number(max(back, 0.0))}"
+    measured = f"{asked.ends(line)}; largest {word} on the way {asked.number(max(back, 0.0))}"
     return Margin(-back if back > 0 and beyond_noise(back, noise) else gain, noise, measured)
+
+
+falls = partial(rises, sign=-1)
+"""The highest rate lies below the lowest, and no step back is more than noise."""
 
 
 def peaks_inside(asked: Measurement) -> Margin:
     """A rate between the lowest and the highest lies above both."""
     line = asked.sweep()
     if len(line.means) < 3:
-        return Margin(None, None, _ends(asked, line))
+        return Margin(math.nan, math.nan, asked.ends(line))
     between = max(line.means[1:-1])
-    at = line.rates[line.means.index(between, 1)]
-    measured = f"{_ends(asked, line)}; between them at most {asked.number(between)}, at {markdown.rates(at)}"
+    at = asked.notation.rates(line.rates[line.means.index(between, 1)])
+    measured = f"{asked.ends(line)}; between them at most {asked.number(between)}, at {at}"
     return Margin(between - max(line.means[0], line.means[-1]), joint_noise(line.noise, line.noise), measured)
 
 
 def negative_at_lowest(asked: Measurement) -> Margin:
     """The value at the lowest rate is below zero."""
     line = asked.sweep()
-    return Margin(-line.means[0] if line.means else None, line.noise, _ends(asked, line))
+    return Margin(-line.means[0] if line.means else math.nan, line.noise, asked.ends(line))
 
 
 def always_at_least(asked: Measurement, tolerance: float) -> Margin:
     """No rate lies below `tolerance`."""
     line = asked.sweep()
     if not line.means:
-        return Margin(None, None, _ends(asked, line))
-    lowest = min(line.means)
-    at = line.rates[line.means.index(lowest)]
-    return Margin(lowest - tolerance, line.noise, f"lowest {asked.number(lowest)}, at {markdown.rates(at)}")
+        return Margin(math.nan, math.nan, asked.ends(line))
+    lowest = line.lowest()
+    at = asked.notation.rates(line.rates_of(lowest))
+    return Margin(lowest - tolerance, line.noise, f"lowest {asked.number(lowest)}, at {at}")
 
 
 def near_best(asked: Measurement, tolerance: float) -> Margin:
     """Table 1's rate lies at most `tolerance` below the best rate."""
-    line, table = asked.sweep(), asked.of("wta")
-    if not line.means or table.mean is None:
-        return Margin(None, None, markdown.MISSING)
-    best = max(line.means)
-    at = line.rates[line.means.index(best)]
-    here = f"{table.text(asked.digits)} at {markdown.rate(asked.scale.table_rate)}"
-    measured = f"{here}; best {asked.number(best)}, at {markdown.rates(at)}"
+    line, table, notation = asked.sweep(), asked.of(WTA), asked.notation
+    if not line.means or math.isnan(table.mean):
+        return Margin(math.nan, math.nan, notation.missing)
+    here = f"{notation.estimate(table, asked.digits)} at {notation.rate(asked.run.table_rate)}"
+    best = line.highest()
+    measured = f"{here}; best {asked.number(best)}, at {notation.rates(line.rates_of(best))}"
     return Margin(tolerance - (best - table.mean), joint_noise(line.noise, line.noise), measured)
 
 
-def _ends(asked: Measurement, line: Sweep) -> str:
-    if not line.means:
-        return markdown.MISSING
-    first, last = (f"{asked.number(line.means[i])} at {markdown.rates(line.rates[i])}" for i in (0, -1))
-    return f"{first}; {last}"
+@dataclass(frozen=True)
+class Claim:
+    """A statement of the paper, the function that decides it on one metric, and in which readings it is asked."""
+
+    section: str
+    statement: str
+    decide: Callable[[Measurement], Margin]
+    metric: str
+    digits: int
+    readings: Sequence[Reading]
+
+    @property
+    def place(self) -> str:
+        return self.section if self.section.isalpha() else f"section {self.section}"
 
 
-PREDICATES: dict[str, Callable[..., Margin]] = {
-    function.__name__: function
-    for function in (similar, lags, leads, marginal, rises, falls, peaks_inside, negative_at_lowest, always_at_least, near_best)
-}
+BOTH = (RELEASED, PER_LATENT)
+ALL_FOUR = (*BOTH, EQUAL_OWN, EQUAL_SAME)
+LOWEST_ALIVE_PRINTED = 0.9975
+CLAIMS = (
+    Claim("5.3", "All methods achieve similar $L_0$ levels.", partial(similar, tolerance=0.05), "l0", 1, BOTH),
+    Claim(
+        "5.3",
+        "WTA has a lower reconstruction fidelity than the baselines (centred explained variance).",
+        lags,
+        "explained_variance",
+        3,
+        ALL_FOUR,
+    ),
+    Claim(
+        "5.3",
+        "WTA preserves the model's behaviour less than the baselines (CE loss score).",
+        lags,
+        "ce_loss_score",
+        3,
+        ALL_FOUR,
+    ),
+    Claim(
+        "5.3",
+        "WTA's sparse probing accuracy is only marginally lower.",
+        partial(marginal, tolerance=0.01),
+        "sae_test_accuracy",
+        3,
+        BOTH,
+    ),
+    Claim("5.3", "WTA's SCR is lower than the baselines'.", lags, "scr_metric_threshold_20", 3, BOTH),
+    Claim("5.3", "WTA's TPP is lower than the baselines'.", lags, "tpp_threshold_20_total_metric", 3, BOTH),
+    Claim("5.2", "The KL score peaks at a middle rate and drops at the highest.", peaks_inside, "kl_div_score", 3, BOTH),
+    Claim("5.2", "Explained variance rises with the rate (the centred one).", rises, "explained_variance", 3, BOTH),
+    Claim(
+        "5.2",
+        "Explained variance is highly negative at the lowest rates (SAEBench's, not centred).",
+        negative_at_lowest,
+        "explained_variance_saebench",
+        3,
+        BOTH,
+    ),
+    Claim("5.2", "$L_1$ falls as the rate grows (called counter-intuitive).", falls, "l1", 1, BOTH),
+    Claim(
+        "5.2",
+        "Nearly every latent is alive at every rate.",
+        partial(always_at_least, tolerance=LOWEST_ALIVE_PRINTED),
+        "frac_alive",
+        4,
+        BOTH,
+    ),
+    Claim("abstract", "WTA eliminates the dead latents that the baselines may have.", leads, "frac_alive", 4, BOTH),
+    Claim(
+        "5.2",
+        "The median cosine between encoder and decoder rises with the rate.",
+        rises,
+        "encoder_decoder_cosine_sim_median",
+        3,
+        (WEIGHTS,),
+    ),
+    Claim(
+        "5.2",
+        "0.01 is a good rate (its KL score is near the sweep's best).",
+        partial(near_best, tolerance=0.02),
+        "kl_div_score",
+        3,
+        (RELEASED,),
+    ),
+)
+
+
+class Finding(NamedTuple):
+    """One claim in one reading: what was measured, and the verdict."""
+
+    claim: Claim
+    reading: Reading
+    measured: str
+    verdict: str
+
+
+def decided(run: Run, notation: Markdown, claims: Iterable[Claim] = CLAIMS) -> list[Finding]:
+    """Every claim in each of its readings, in order."""
+    findings = []
+    for claim in claims:
+        for reading in claim.readings:
+            margin = claim.decide(Measurement(run, notation, claim.metric, claim.digits, reading))
+            findings.append(Finding(claim, reading, margin.measured, margin.verdict))
+    return findings
+
+
+def tally(findings: Iterable[Finding], reading: Reading) -> Counter[str]:
+    """How many statements have each verdict in a reading."""
+    return Counter(finding.verdict for finding in findings if finding.reading is reading)

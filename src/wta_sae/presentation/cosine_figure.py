@@ -1,6 +1,6 @@
 """Figure 1 of the paper, rebuilt: the distribution of encoder-decoder cosines at each sparsity rate."""
 
-from pathlib import Path
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from wta_sae.base.errors import UserError
-from wta_sae.presentation.drawing import save_figure
-from wta_sae.presentation.metrics_table import rates_sharing_an_sae
 from wta_sae.presentation.style import BAND, INK, TEXT_WIDTH, paper_style
 
 MEDIANS_AT = 1.1
@@ -21,8 +19,8 @@ MEDIANS_AT = 1.1
 def draw_figure1(cosines_by_rate: dict[float, np.ndarray], published: dict[str, Any], winners: dict[float, int]) -> Figure:
     """Figure 1: the distribution over latents of the cosine between encoder and decoder vector; one violin a WTA rate.
 
-    cosines_by_rate: one value a latent for each nominal rate. winners: winners per latent at each rate (`winners_by_rate`);
-    without it, rates with equal cosines count as one SAE. published: bounds on the medians, from the paper's section 5.2.
+    cosines_by_rate: one value a latent for each nominal rate. winners: winners per latent and batch at each; rates with as
+    many share one SAE. published: bounds on the medians, from the paper's section 5.2.
     Raises UserError where there is no rate, or a rate has no finite cosine.
     """
     if not cosines_by_rate:
@@ -33,12 +31,12 @@ def draw_figure1(cosines_by_rate: dict[float, np.ndarray], published: dict[str, 
     for rate, values in zip(rates, cosines, strict=True):
         if not values.size:
             raise UserError(f"figure 1: no finite encoder-decoder cosine at rate {rate:g}")
-    shared = {rate: winners[rate] for rate in rates}
+    groups = [list(group) for _, group in groupby(rates, key=winners.__getitem__)]
 
     with paper_style():
         figure = Figure(figsize=(TEXT_WIDTH, 2.3), layout="constrained")
         axes = figure.subplots()
-        _draw_violins(axes, rates, cosines, list(rates_sharing_an_sae(shared)))
+        _draw_violins(axes, rates, cosines, groups)
         lowest = min(values.min() for values in cosines)
         axes.set_ylim(min(0.0, lowest) - 0.04, MEDIANS_AT + 0.07)
         axes.set_yticks(np.arange(np.ceil(min(0.0, lowest) * 5) / 5, 1.01, 0.2))
@@ -50,7 +48,7 @@ def draw_figure1(cosines_by_rate: dict[float, np.ndarray], published: dict[str, 
             Patch(facecolor=BAND, label="rates that share one SAE"),
             Line2D([], [], color=INK, linewidth=1.4, label="published bound on the median"),
         ]
-        if all(len(group) == 1 for group in rates_sharing_an_sae(shared)):
+        if len(groups) == len(rates):
             del handles[1]
         figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     return figure
@@ -103,10 +101,8 @@ def _label_rate_categories(axes: Axes, rates: list[float], winners: dict[float, 
     """Rows under the axis, on one baseline each: the rate, and the winners per latent and batch that it gives."""
     axes.set_xlim(-0.6, len(rates) - 0.4)
     axes.set_xticks(np.arange(len(rates)), [""] * len(rates))
-    rows = [["rate", *(rate_label(rate) for rate in rates)]]
-    if winners is not None:
-        rows.append(["winners", *(f"{winners[rate]:,}" for rate in rates)])
-    for down, row in zip((-11, -21), rows, strict=False):
+    rows = {-11: ["rate", *map(rate_label, rates)], -21: ["winners", *(f"{winners[rate]:,}" for rate in rates)]}
+    for down, row in rows.items():
         for position, text in zip([-0.62, *range(len(rates))], row, strict=True):
             axes.annotate(
                 text,
@@ -128,14 +124,3 @@ def rate_label(rate: float) -> str:
     mantissa, exponent = f"{rate:.1e}".split("e")
     power = f"10^{{{int(exponent)}}}"
     return f"${power}$" if mantissa == "1.0" else rf"${mantissa.removesuffix('.0')}{{\times}}{power}$"
-
-
-def write_figure1(
-    pdf_path: Path,
-    png_path: Path,
-    cosines_by_rate: dict[float, np.ndarray],
-    published: dict[str, Any],
-    winners: dict[float, int],
-) -> None:
-    """`draw_figure1` into files."""
-    save_figure(draw_figure1(cosines_by_rate, published, winners), pdf_path, png_path)

@@ -15,6 +15,8 @@ from wta_sae.variants.readout import Look
 
 LINEAR_DOWN_TO = -1.0
 """Where a score falls far below zero (an explained variance of -100 is possible), the scale below this is logarithmic."""
+LINEAR_LOSSES_TO = 0.01
+"""What a score lacks of 1 may be nothing or less; the scale below this is then linear."""
 PNG_DPI = 220
 
 
@@ -41,6 +43,26 @@ def scale_scores(axes: Axes) -> None:
     else:
         margin = 0.07 * max(highest - lowest, 0.01)
         axes.set_ylim(lowest - margin, highest + margin)
+
+
+def scale_losses(axes: Axes) -> None:
+    """The y axis of what scores lack of 1, to hold all lines drawn: logarithmic, and linear near zero where one passes 1.
+
+    One may: a reconstruction can predict better than a weak language model's own activations.
+    """
+    low, high = drawn_values(axes).min(), drawn_values(axes).max()
+    if low > 0:
+        scale_logarithmically(axes, low, high)
+    else:
+        axes.set_yscale("symlog", linthresh=LINEAR_LOSSES_TO)
+        axes.set_ylim(min(1.5 * low, -LINEAR_LOSSES_TO / 2), high * 1.5)
+        axes.set_title(f"{axes.get_title(loc='left')} (linear below {LINEAR_LOSSES_TO:g})")
+
+
+def scale_logarithmically(axes: Axes, low: float, high: float) -> None:
+    axes.set_yscale("log")
+    tick_decades(axes.yaxis, low, high)
+    axes.set_ylim(low / 1.25, high * 1.25)
 
 
 def tick_decades(axis: Axis, low: float, high: float) -> None:

@@ -1,100 +1,92 @@
-"""Measured values with the noise of their seeds, one at a time and along WTA's rates.
+"""Measured values with the noise of their seeds, and what a difference between them comes to.
 
 A difference counts where it is more than TWICE its standard deviation over seeds (with three seeds on either side: a t-test's
-p is below 0.03).
+p is below 0.03). NaN stands for what was not measured, and for the spread of one seed.
 """
 
 import math
-from dataclasses import dataclass
-from itertools import groupby
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
-import pandas as pd
-
-from wta_sae.plan.papers_variants import WTA
-from wta_sae.presentation import markdown
-from wta_sae.presentation.metrics_table import (
-    rates_sharing_an_sae,
-    readout_spread,
-    readout_value,
-    spread,
-    value,
-    winners_by_rate,
-)
-from wta_sae.variants.readout import Readout
+import numpy as np
 
 NOISE_FACTOR = 2
 
 
 class Estimate(NamedTuple):
-    """A mean over seeds and its standard deviation; None where nothing was measured, or with one seed only."""
+    """A mean over seeds, and the sample standard deviation (n - 1 below the line)."""
 
-    mean: float | None
-    spread: float | None
+    mean: float
+    spread: float
 
-    def text(self, digits: int) -> str:
-        return markdown.with_spread(self.mean, self.spread, digits)
+    def __sub__(self, other: "Estimate") -> "Estimate":
+        """The difference of independent values."""
+        return Estimate(self.mean - other.mean, joint_noise(self.spread, other.spread))
 
 
-@dataclass(frozen=True)
-class Sweep:
+UNMEASURED = Estimate(math.nan, math.nan)
+
+
+class Sweep(NamedTuple):
     """One metric over WTA's trained SAEs in rising order of winners.
 
     rates: the nominal rates of each SAE; means: its value; noise: the largest standard deviation over seeds among the rates
-    that were trained with several, which here stands for all; None where none was.
+    that were trained with several, which here stands for all; NaN where none was.
     """
 
     rates: tuple[tuple[float, ...], ...]
     means: tuple[float, ...]
-    noise: float | None
+    noise: float
+
+    def lowest(self) -> float:
+        return min(self.means, default=math.nan)
+
+    def highest(self) -> float:
+        return max(self.means, default=math.nan)
+
+    def rates_of(self, mean: float) -> tuple[float, ...]:
+        """The rates of the first SAE that has this value; none where nothing was measured."""
+        return self.rates[self.means.index(mean)] if mean in self.means else ()
 
 
-def estimate(metrics: pd.DataFrame, **selection: Any) -> Estimate:
-    """What `metrics_table.value` and `metrics_table.spread` say of one selection."""
-    return Estimate(value(metrics, **selection), spread(metrics, **selection))
+def joint_noise(*spreads: float) -> float:
+    """The standard deviation of a sum or difference of independent values."""
+    return math.hypot(*spreads)
 
 
-def readout_estimate(metrics: pd.DataFrame, readout: Readout, metric: str, rate: float, k: int) -> Estimate:
-    """A table's cell, at the nominal `rate` or at `k` active latents a token (`metrics_table.budget_of`)."""
-    return Estimate(readout_value(metrics, readout, metric, rate, k), readout_spread(metrics, readout, metric, rate, k))
-
-
-def sweep(metrics: pd.DataFrame, inference: str | None, metric: str) -> Sweep:
-    """WTA's `metric` read out by `inference`; an SAE without it is left out.
-
-    Rates that share an SAE are one point, unless the rule tells them apart, as `released` may.
-    """
-
-    def at(nominal: float) -> Estimate:
-        return estimate(metrics, variant=WTA, inference=inference, metric=metric, sparsity_rate=nominal)
-
-    groups = rates_sharing_an_sae(winners_by_rate(metrics))
-    points = [(tuple(same), point) for group in groups for point, same in groupby(group, key=at)]
-    found = [(group, point) for group, point in points if point.mean is not None]
-    spreads = [point.spread for _, point in found if point.spread is not None]
-    return Sweep(
-        rates=tuple(group for group, _ in found),
-        means=tuple(point.mean for _, point in found),
-        noise=max(spreads, default=None),
-    )
-
-
-def joint_noise(*spreads: float | None) -> float | None:
-    """The standard deviation of a sum or difference of independent values; None where one of them has none."""
-    return None if None in spreads else math.hypot(*spreads)
-
-
-def beyond_noise(difference: float, noise: float | None) -> bool:
+def beyond_noise(difference: float, noise: float) -> bool:
     """Whether a difference counts; never where its noise is not known."""
-    return noise is not None and abs(difference) > NOISE_FACTOR * noise
+    return abs(difference) > NOISE_FACTOR * noise
 
 
-def change_word(before: float | None, after: float | None, spread: float | None) -> str:
+def change_word(before: float, after: float, spread: float) -> str:
     """What a change between one seed and one seed comes to, each of the same spread."""
-    if before is None or after is None:
+    if math.isnan(after - before):
         return "not measured"
-    if spread is None:
+    if math.isnan(spread):
         return "no spread known"
     if not beyond_noise(after - before, joint_noise(spread, spread)):
         return "within noise"
     return "higher" if after > before else "lower"
+
+
+def comparing_word(left: float, right: float, digits: int) -> str:
+    """ "above", "below" or "equal to", as the printed digits show it."""
+    difference = round(left, digits) - round(right, digits)
+    if math.isnan(difference):
+        return "not comparable with"
+    return "equal to" if not difference else "above" if difference > 0 else "below"
+
+
+def trend(values: Sequence[float], digits: int) -> str:
+    """How a sequence moves along the rates, in words, at the precision that is printed."""
+    if len(values) < 2 or np.isnan(values).any():
+        return "was not measured at every rate"
+    steps = np.diff(np.round(values, digits))
+    if not steps.any():
+        return "stays the same"
+    if (steps >= 0).all():
+        return "never falls as the rate grows"
+    if (steps <= 0).all():
+        return "never rises as the rate grows"
+    return "rises and falls along the sweep"

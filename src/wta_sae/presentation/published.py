@@ -11,7 +11,7 @@ from wta_sae.base.errors import UserError
 def read_published(path: Path) -> dict[str, Any]:
     """The paper's numbers (`paper/published.yaml`). Raises UserError where the file is absent, not YAML, or lacks a section."""
     published = _read_yaml(path)
-    for section in ("setup", "rows", "figure1", "figure2", "claims"):
+    for section in ("setup", "rows", "figure1", "figure2"):
         if section not in published:
             raise UserError(f"{path}: lacks the section {section!r}")
     return published

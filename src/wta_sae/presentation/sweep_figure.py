@@ -1,18 +1,16 @@
 """Figure 2 of the paper, rebuilt: core metrics over WTA's sparsity rate."""
 
-from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from wta_sae.presentation.drawing import drawn_values, save_figure, scale_scores, stroke, tick_decades
-from wta_sae.presentation.metrics_table import curve, rates_sharing_an_sae, required_value, winners_by_rate
+from wta_sae.presentation.drawing import drawn_values, scale_logarithmically, scale_scores, stroke
 from wta_sae.presentation.papers_readouts import BASELINE_READOUTS, WTA_READOUTS, WTA_RELEASED
+from wta_sae.presentation.run_metrics import RunMetrics
 from wta_sae.presentation.style import BAND, PUBLISHED, RELEASED_UNCENTRED, TEXT_WIDTH, paper_style
 from wta_sae.variants.readout import Look
 
@@ -25,7 +23,7 @@ PANELS = (
 UNCENTRED = "explained_variance_saebench"
 
 
-def draw_figure2(metrics: pd.DataFrame, published: dict[str, Any], k: int, same_model: bool = False) -> Figure:
+def draw_figure2(metrics: RunMetrics, published: dict[str, Any], k: int, same_model: bool = False) -> Figure:
     """Figure 2: KL score, explained variance, L1 and fraction alive over WTA's rate; a line an inference rule.
 
     k: the baselines' active latents a token. same_model: whether the run uses the paper's language model; published points in
@@ -42,7 +40,7 @@ def draw_figure2(metrics: pd.DataFrame, published: dict[str, Any], k: int, same_
             _draw_published(axes, published["figure2"], metric, same_model)
             axes.set_title(title)
             _scale(axes, metric)
-        shared = [group for group in rates_sharing_an_sae(winners_by_rate(metrics)) if len(group) > 1]
+        shared = [group for group in metrics.groups() if len(group) > 1]
         for axes in panels:
             _scale_rates(axes)
             for group in shared:
@@ -56,13 +54,13 @@ def draw_figure2(metrics: pd.DataFrame, published: dict[str, Any], k: int, same_
     return figure
 
 
-def _draw_curves(axes: Axes, metrics: pd.DataFrame, metric: str, k: int) -> None:
+def _draw_curves(axes: Axes, metrics: RunMetrics, metric: str, k: int) -> None:
     for readout in WTA_READOUTS:
-        axes.plot(*curve(metrics, readout, metric), **stroke(readout.look), zorder=3)
+        axes.plot(*metrics.curve(readout, metric), **stroke(readout.look), zorder=3)
     for readout in BASELINE_READOUTS:
-        axes.axhline(required_value(metrics, readout, metric, k), **_line_across(readout.look), zorder=2)
+        axes.axhline(metrics.required(readout, metric, k), **_line_across(readout.look), zorder=2)
     if metric == "explained_variance":
-        axes.plot(*curve(metrics, WTA_RELEASED, UNCENTRED), **stroke(RELEASED_UNCENTRED), zorder=2.5)
+        axes.plot(*metrics.curve(WTA_RELEASED, UNCENTRED), **stroke(RELEASED_UNCENTRED), zorder=2.5)
 
 
 def _line_across(look: Look) -> dict[str, Any]:
@@ -79,19 +77,12 @@ def _draw_published(axes: Axes, entries: list[dict[str, Any]], metric: str, same
 
 
 def _scale(axes: Axes, metric: str) -> None:
-    if metric == "l1":
-        _scale_from_zero_or_logarithmically(axes)
-    else:
-        scale_scores(axes)
-
-
-def _scale_from_zero_or_logarithmically(axes: Axes) -> None:
     values = drawn_values(axes)
     low, high = values.min(), values.max()
-    if low > 0 and high / low > 10:
-        axes.set_yscale("log")
-        tick_decades(axes.yaxis, low, high)
-        axes.set_ylim(low / 1.25, high * 1.25)
+    if metric != "l1":
+        scale_scores(axes)
+    elif low > 0 and high / low > 10:
+        scale_logarithmically(axes, low, high)
     else:
         axes.set_ylim(0, high * 1.08)
 
@@ -110,10 +101,3 @@ def _legend_handles() -> list[Line2D]:
         *(Line2D([], [], **_line_across(look), label=look.label) for look in baselines),
         Line2D([], [], **stroke(PUBLISHED), label=PUBLISHED.label),
     ]
-
-
-def write_figure2(
-    pdf_path: Path, png_path: Path, metrics: pd.DataFrame, published: dict[str, Any], k: int, same_model: bool = False
-) -> None:
-    """`draw_figure2` into files."""
-    save_figure(draw_figure2(metrics, published, k, same_model), pdf_path, png_path)

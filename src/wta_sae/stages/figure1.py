@@ -5,7 +5,8 @@ from pathlib import Path
 
 from wta_sae.base.errors import UserError
 from wta_sae.machine.tensor_files import read_tensors
-from wta_sae.presentation.cosine_figure import write_figure1
+from wta_sae.presentation.cosine_figure import draw_figure1
+from wta_sae.presentation.drawing import save_figure
 from wta_sae.presentation.published import read_published
 from wta_sae.sae.saelens_config import read_metadata
 
@@ -37,4 +38,5 @@ def run(arguments: Namespace) -> None:
         for rate in metadata["rates"]:
             cosines_by_rate.setdefault(rate, tensors[COSINE].numpy())
             winners[rate] = metadata["k"]
-    write_figure1(arguments.pdf, arguments.png, cosines_by_rate, read_published(arguments.published), winners)
+    figure = draw_figure1(cosines_by_rate, read_published(arguments.published), winners)
+    save_figure(figure, arguments.pdf, arguments.png)

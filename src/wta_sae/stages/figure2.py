@@ -3,9 +3,9 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.presentation.settings import papers_model, scale_of
-from wta_sae.presentation.sweep_figure import write_figure2
-from wta_sae.stages.report_inputs import add_report_inputs, read_report_inputs
+from wta_sae.presentation.drawing import save_figure
+from wta_sae.presentation.sweep_figure import draw_figure2
+from wta_sae.stages.report_inputs import add_report_inputs, read_run
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -15,6 +15,5 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    config, metrics, published = read_report_inputs(arguments)
-    same_model = papers_model(config, published)
-    write_figure2(arguments.pdf, arguments.png, metrics, published, scale_of(config).k, same_model)
+    one = read_run(arguments)
+    save_figure(draw_figure2(one.metrics, one.published, one.k, one.papers_model()), arguments.pdf, arguments.png)

@@ -1,10 +1,11 @@
-"""Draws Figure 3: explained variance and CE loss score against the L0 reached, for every readout."""
+"""Draws Figure 3: what of explained variance and CE loss score is lost at the L0 reached, for every readout."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.presentation.frontier_figure import write_figure3
-from wta_sae.presentation.metrics_table import read_metrics
+from wta_sae.presentation.drawing import save_figure
+from wta_sae.presentation.frontier_figure import draw_figure3
+from wta_sae.presentation.run_metrics import read_metrics
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -15,4 +16,4 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    write_figure3(arguments.pdf, arguments.png, read_metrics(arguments.metrics), arguments.k)
+    save_figure(draw_figure3(read_metrics(arguments.metrics), arguments.k), arguments.pdf, arguments.png)

@@ -3,9 +3,9 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.machine.files import read_json
-from wta_sae.presentation.macros import write_numbers
-from wta_sae.stages.report_inputs import add_report_arguments, read_report_inputs
+from wta_sae.machine.files import read_json, write_text
+from wta_sae.presentation.prose import numbers_tex
+from wta_sae.stages.report_inputs import add_report_arguments, read_run
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -14,4 +14,4 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    write_numbers(arguments.out, *read_report_inputs(arguments), read_json(arguments.provenance))
+    write_text(arguments.out, numbers_tex(arguments.template, read_run(arguments), read_json(arguments.provenance)))

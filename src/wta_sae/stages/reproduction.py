@@ -2,8 +2,9 @@
 
 from argparse import ArgumentParser, Namespace
 
-from wta_sae.presentation.reproduction_report import write_reproduction
-from wta_sae.stages.report_inputs import add_report_arguments, read_report_inputs
+from wta_sae.machine.files import write_text
+from wta_sae.presentation.prose import reproduction_report
+from wta_sae.stages.report_inputs import add_report_arguments, read_run
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -11,4 +12,4 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    write_reproduction(arguments.out, *read_report_inputs(arguments))
+    write_text(arguments.out, reproduction_report(arguments.template, read_run(arguments)))

@@ -4,14 +4,17 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from wta_sae.machine.files import write_text
-from wta_sae.presentation.contributions_table import table2
+from wta_sae.presentation.notation import LATEX
 from wta_sae.presentation.published import read_contributions
+from wta_sae.presentation.templates import render
+from wta_sae.stages.template_arguments import add_template_arguments
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--contributions", type=Path, required=True, help="YAML file")
-    parser.add_argument("--out", type=Path, required=True, help="LaTeX file to write")
+    add_template_arguments(parser, out="LaTeX file")
 
 
 def run(arguments: Namespace) -> None:
-    write_text(arguments.out, table2(read_contributions(arguments.contributions)))
+    contributions = read_contributions(arguments.contributions)
+    write_text(arguments.out, render(arguments.template, LATEX, contributions=contributions))

@@ -4,9 +4,10 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from wta_sae.machine.files import write_text
-from wta_sae.presentation.metrics_table import read_metrics
 from wta_sae.presentation.published import read_published
-from wta_sae.presentation.published_table import table_published
+from wta_sae.presentation.run_metrics import read_metrics
+from wta_sae.presentation.tables import table_published
+from wta_sae.stages.template_arguments import add_template_arguments
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -14,9 +15,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--published", type=Path, required=True, help="the paper's numbers; its rows are the table's")
     parser.add_argument("--rate", type=float, required=True, help="nominal sparsity rate of the WTA SAE")
     parser.add_argument("--k", type=int, required=True, help="active latents a token of the baselines")
-    parser.add_argument("--out", type=Path, required=True, help="LaTeX file to write")
+    add_template_arguments(parser, out="LaTeX file")
 
 
 def run(arguments: Namespace) -> None:
     metrics, published = read_metrics(arguments.metrics), read_published(arguments.published)
-    write_text(arguments.out, table_published(metrics, published, arguments.rate, arguments.k))
+    write_text(arguments.out, table_published(arguments.template, metrics, published, arguments.rate, arguments.k))

@@ -23,11 +23,10 @@ class Readout:
     """A variant's SAE as one inference rule reads it out: a column of the tables, a line of the figures.
 
     variant: its folder's name; inference: a rule of `wta_sae.sae.sae.SAE`; heading: over its column, where those of a variant
-    stand side by side; macro: its part of the names of LaTeX macros.
+    stand side by side.
     """
 
     variant: str
     inference: str
     heading: str
-    macro: str
     look: Look

@@ -23,14 +23,13 @@ BUDGETS = {
 class Variant:
     """What a variant's `spec` says of it; how it trains is its `rule`'s. Raises ValueError for what cannot be.
 
-    name: of its folder, and in the config; title, macro: in print, and in the names of LaTeX macros.
+    name: of its folder, and in the config; title: in print.
     budget: `k` (active latents a token) or `rates` (the share of a batch's tokens that each latent wins).
     readouts: how a trained SAE is read out and evaluated. options: what the config may say of it beside its budget.
     """
 
     name: str
     title: str
-    macro: str
     budget: str
     readouts: tuple[Readout, ...]
     options: type[VariantOptions] = VariantOptions

@@ -4,6 +4,4 @@ from wta_sae.variants.readout import Look, Readout
 from wta_sae.variants.variant import Variant
 
 LOOK = Look("BatchTopK", "#AA4499", "v", (0, (4, 1.6)), size=4.2)
-SPEC = Variant(
-    "batch_topk", "BatchTopK", "BatchTopk", "k", (Readout("batch_topk", "threshold", "BatchTopK", "BatchTopk", LOOK),)
-)
+SPEC = Variant("batch_topk", "BatchTopK", "k", (Readout("batch_topk", "threshold", "BatchTopK", LOOK),))

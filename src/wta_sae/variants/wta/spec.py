@@ -28,14 +28,11 @@ class WTAOptions(VariantOptions):
 SPEC = Variant(
     "wta",
     "WTA",
-    "Wta",
     "rates",
     (
-        Readout("wta", "described", "described", "WtaDescribed", Look("WTA, described", "#0072B2", "o", width=2.0, size=5.0)),
-        Readout("wta", "released", "released", "WtaReleased", Look("WTA, released", "#D55E00", "s", width=1.4, size=3.8)),
-        Readout(
-            "wta", "per_latent", "per latent", "WtaPerLatent", Look("WTA, per latent", "#009E73", "^", width=0.9, size=3.4)
-        ),
+        Readout("wta", "described", "described", Look("WTA, described", "#0072B2", "o", width=2.0, size=5.0)),
+        Readout("wta", "released", "released", Look("WTA, released", "#D55E00", "s", width=1.4, size=3.8)),
+        Readout("wta", "per_latent", "per latent", Look("WTA, per latent", "#009E73", "^", width=0.9, size=3.4)),
     ),
     WTAOptions,
 )

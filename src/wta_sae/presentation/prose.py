@@ -1,0 +1,53 @@
+"""The paper's numbers and conclusions, and the report on text against code: their templates with a run's values in them."""
+
+from pathlib import Path
+from typing import Any
+
+from wta_sae.plan.labelled_sets import class_sets, concept_pairs
+from wta_sae.presentation.claims import CLAIMS, PER_LATENT, READINGS, RELEASED, VERDICTS, decided, tally
+from wta_sae.presentation.estimates import comparing_word, trend
+from wta_sae.presentation.notation import LATEX, MARKDOWN, Markdown
+from wta_sae.presentation.papers_readouts import NAMED, PAPERS_TITLES
+from wta_sae.presentation.run import Run
+from wta_sae.presentation.run_metrics import SCR
+from wta_sae.presentation.templates import filled, render
+
+
+def numbers_tex(template: Path, run: Run, provenance: dict[str, Any]) -> str:
+    r"""numbers.tex: every number of the paper's prose, one \newcommand a line. provenance: of `record-provenance`.
+
+    Raises UserError naming a config key that is missing.
+    """
+    return render(template, LATEX, provenance=provenance, **_values(run, LATEX))
+
+
+def reproduction_report(template: Path, run: Run) -> str:
+    """The report, as Markdown. What the run did not measure is an em dash."""
+    return filled(render(template, MARKDOWN, **_values(run, MARKDOWN)))
+
+
+def table_claims(template: Path, run: Run) -> str:
+    """A LaTeX table of the paper's conclusions: each statement, then its readings."""
+    return render(template, LATEX, findings=decided(run, LATEX))
+
+
+def _values(run: Run, notation: Markdown) -> dict[str, Any]:
+    return NAMED | {
+        "run": run,
+        "published": run.published,
+        "printed": {row["metric"]: row for row in run.published["rows"]},
+        "figure2": {entry["metric"]: entry for entry in run.published["figure2"]},
+        "titles": PAPERS_TITLES,
+        "claims": CLAIMS,
+        "findings": decided(run, notation),
+        "readings": READINGS,
+        "as_released": RELEASED,
+        "as_per_latent": PER_LATENT,
+        "verdicts": VERDICTS,
+        "tally": tally,
+        "scr": SCR,
+        "class_count": sum(len(one.classes) for one in class_sets(run.config)),
+        "pair_count": len(concept_pairs(run.config)),
+        "comparing_word": comparing_word,
+        "trend": trend,
+    }
