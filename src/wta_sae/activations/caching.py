@@ -76,7 +76,7 @@ def cache_activations(
         progress_bar("caching activations", rows, "token") as bar,
         ThreadPoolExecutor(max_workers=1) as writer,
     ):
-        shards: list[Future[_Written]] = []
+        shards: list[Future[Any]] = []  # of _Written
         for index in range(math.ceil(rows / shard_rows)):
             file = temporary / f"shard-{index:05d}.safetensors"
             start, stop = index * shard_rows, min((index + 1) * shard_rows, rows)

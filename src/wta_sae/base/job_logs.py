@@ -22,12 +22,13 @@ class OwnLogs(logging.Filter):
         self.before: dict[int, dict[str, State]] = {}  # job -> its logs
 
     def filter(self, record: logging.LogRecord) -> bool:
-        event = getattr(record, "event", None)
+        told = vars(record)  # Snakemake's, beside what every record has
+        event = told.get("event")
         if event == LogEvent.JOB_INFO:
-            self.before[record.jobid] = {file: _state(file) for file in record.log}
+            self.before[told["jobid"]] = {file: _state(file) for file in told["log"]}
         elif event == LogEvent.JOB_ERROR:
-            before = self.before.get(record.jobid, {})
-            record.log = [file for file in record.log if file not in before or before[file] != _state(file)]
+            before = self.before.get(told["jobid"], {})
+            told["log"] = [file for file in told["log"] if file not in before or before[file] != _state(file)]
         return True
 
 
@@ -42,10 +43,11 @@ class OneLine(logging.Filter):
         self.handler = handler
 
     def filter(self, record: logging.LogRecord) -> bool:
-        event = getattr(record, "event", None)
+        told = vars(record)
+        event = told.get("event")
         if event == LogEvent.JOB_INFO:
-            output = next(iter(record.output or []), "")
-            self.handler.stream.write(f"{time.strftime('%H:%M:%S')} {record.rule_name} {output}".rstrip() + "\n")
+            output = next(iter(told["output"] or []), "")
+            self.handler.stream.write(f"{time.strftime('%H:%M:%S')} {told['rule_name']} {output}".rstrip() + "\n")
             self.handler.flush()
         return event not in PAGES and record.getMessage() != SELECTING
 

@@ -25,7 +25,7 @@ class ActivePairs(NamedTuple):
     tokens_P: Tensor
     latents_P: Tensor
     values_P: Tensor
-    shape: tuple[int, int]
+    shape: tuple[int, ...]
 
     def decode(self, W_dec_FD: Tensor) -> Tensor:
         offsets_B = _offsets(self.tokens_P, self.shape[0])

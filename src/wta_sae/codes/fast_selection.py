@@ -60,7 +60,8 @@ def mark_largest(values_P: np.ndarray, count: int) -> np.ndarray:
 
 
 def chosen_pairs(
-    tokens_P: np.ndarray, latents_P: np.ndarray, values_P: np.ndarray, chosen: np.ndarray, shape: tuple[int, int]
+    tokens_P: np.ndarray, latents_P: np.ndarray, values_P: np.ndarray, chosen: np.ndarray, shape: tuple[int, ...]
 ) -> ActivePairs:
     """Of these pairs, those that are chosen: by a mask, or by their places in a wanted order."""
-    return ActivePairs(*(torch.from_numpy(part[chosen]) for part in (tokens_P, latents_P, values_P)), shape=tuple(shape))
+    tokens, latents, values = (torch.from_numpy(part[chosen]) for part in (tokens_P, latents_P, values_P))
+    return ActivePairs(tokens, latents, values, tuple(shape))

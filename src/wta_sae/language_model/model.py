@@ -10,6 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -127,7 +128,7 @@ def load_language_model(directory: Path, layer: int, device: torch.device, dtype
     transformers_logging.set_verbosity_error()  # what it would warn of, check_whole refuses
     transformers_logging.disable_progress_bar()
     try:
-        model, report = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             directory,
             dtype=dtype,
             local_files_only=True,
@@ -138,6 +139,7 @@ def load_language_model(directory: Path, layer: int, device: torch.device, dtype
         )
     except Exception as error:  # each family has its own way to fail on a config that it cannot build
         raise UserError(f"{directory}: not a loadable causal language model ({first_line(error)})") from error
+    model, report = loaded
     check_whole(directory, report, model)
     model.eval().requires_grad_(False).to(device)
     return as_language_model(model, tokenizer, layer, model_origin(directory).get("name", str(directory)))

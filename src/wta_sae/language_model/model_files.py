@@ -50,8 +50,8 @@ def check_whole(directory: Path, report: Mapping[str, Iterable[Any]], model: Pre
         shapes = [f"{name} ({_shape(found)} for {_shape(wanted)})" for name, found, wanted in mismatched]
         raise UserError(f"{directory}: weights of another shape than config.json's: {several(shapes)}; {again}")
     unexpected = set(report["unexpected_keys"])
-    if unexpected and (unexpected := sorted(unexpected - _computed(directory, model))):
-        raise UserError(f"{directory}: weights that the model of config.json does not have: {several(unexpected)}; {again}")
+    if unexpected and (unknown := sorted(unexpected - _computed(directory, model))):
+        raise UserError(f"{directory}: weights that the model of config.json does not have: {several(unknown)}; {again}")
     tensors = model.state_dict()
     if bad := [name for name, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]:
         raise UserError(f"{directory}: weights that are not finite: {several(bad)}; {again}")

@@ -103,7 +103,8 @@ class ResidualStream:
 def vocabulary_of(model: PreTrainedModel) -> int:
     """How many tokens the model has an embedding of."""
     try:
-        return model.get_input_embeddings().weight.shape[0]
+        weight: Any = model.get_input_embeddings().weight
+        return weight.shape[0]
     except (NotImplementedError, AttributeError):  # a family that keeps it elsewhere, or has several
         return model.config.get_text_config().vocab_size
 

@@ -15,6 +15,7 @@ from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
 from wta_sae.base.errors import PassingError, UserError, first_line
+from wta_sae.base.given import given
 from wta_sae.machine.fetched import ORIGIN_FILE
 from wta_sae.machine.files import resuming, write_json
 
@@ -50,7 +51,8 @@ def fetch_model(name: str, revision: str, directory: Path) -> None:
 
 def commit_of(kind: Literal["model", "dataset"], name: str, revision: str) -> str:
     """The commit that a branch or tag is at. Raises one of HUB_ERRORS where the hub does not say."""
-    return retrying(lambda: HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=30).sha)
+    found = retrying(lambda: HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=30))
+    return given(found.sha, f"the commit of {name} at revision {revision}")
 
 
 def could_not_fetch(name: str, revision: str, error: Exception, out: Path, instead: str) -> PassingError:

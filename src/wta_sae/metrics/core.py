@@ -8,6 +8,7 @@ whole (S, L, D) batches, special positions included, as in SAEBench: the rule `r
 
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -226,8 +227,9 @@ class _ReconstructionSums:
     """Running sums of one SAE's codes and reconstructions."""
 
     def __init__(self) -> None:
-        self.sums: dict[str, float | Tensor] = defaultdict(float)  # float64, over tokens
-        self.batch_sums: dict[str, float | Tensor] = defaultdict(float)  # float64, of the batches' means
+        # Each a tensor from the first batch on.
+        self.sums: dict[str, Any] = defaultdict(float)  # float64, over tokens
+        self.batch_sums: dict[str, Any] = defaultdict(float)  # float64, of the batches' means
         self.batches = 0
 
     def add_codes(self, acts_SLF: Tensor, valid_SL: Tensor) -> None:
@@ -308,4 +310,6 @@ def _explained(error: float, variance: float) -> float | None:
 
 def _kept(ablated: float | None, with_sae: float | None, clean: float | None) -> float | None:
     """The share of what ablation costs that the SAE keeps."""
-    return None if None in (ablated, with_sae, clean) else _ratio(ablated - with_sae, ablated - clean)
+    if ablated is None or with_sae is None or clean is None:
+        return None
+    return _ratio(ablated - with_sae, ablated - clean)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from wta_sae.activations.text_cache import TextResiduals
 from wta_sae.base.errors import UserError
+from wta_sae.base.given import given
 from wta_sae.base.progress import progress_bar
 from wta_sae.metrics.slices import rows_at_once
 from wta_sae.plan.winners import winners_per_latent
@@ -105,7 +106,8 @@ def _pool_part(residuals: TextResiduals, saes: Mapping[str, SAE], rows: Sequence
 
 def released_winners(saes: Mapping[str, SAE], sequences: int) -> tuple[tuple[str, int], ...]:
     """(label, winners a sequence) of each SAE whose rule makes them of the number of sequences in a batch: `released`."""
-    return tuple((label, winners_per_latent(sae.rate, sequences)) for label, sae in saes.items() if sae.inference == "released")
+    released = {label: given(sae.rate, "the SAE's rate") for label, sae in saes.items() if sae.inference == "released"}
+    return tuple((label, winners_per_latent(rate, sequences)) for label, rate in released.items())
 
 
 def with_winners(saes: Mapping[str, SAE], winners: Mapping[str, int], sequences: int) -> dict[str, SAE]:

@@ -5,6 +5,7 @@ Shape suffixes: P probes, D model width.
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -31,7 +32,8 @@ class ModelProbes:
 
 
 def write_probes(path: Path, found: ModelProbes) -> None:
-    tensors, metadata = {}, {"texts_sha256": found.texts_sha256}
+    tensors: dict[str, Tensor] = {}
+    metadata: dict[str, Any] = {"texts_sha256": found.texts_sha256}
     if found.probing is not None:
         tensors["probing.generator_state"] = found.probing.generator_state
         metadata["probing"] = {"metrics": found.probing.metrics, "seed": found.probing.seed}

@@ -40,8 +40,9 @@ def train_set_probes(train: Pooled, test: Pooled, seed: int) -> dict[str, Probe]
     generator = torch.Generator().manual_seed(seed)
     probes = {}
     for name, groups in progress(SETS.items(), "SCR probes", len(SETS), "sets"):
-        probes[name] = _train_set_probe(train, test, *groups, generator)
-        _train_set_probe(train, test, *reversed(groups), generator)
+        positive, negative = groups
+        probes[name] = _train_set_probe(train, test, positive, negative, generator)
+        _train_set_probe(train, test, negative, positive, generator)
     return probes
 
 

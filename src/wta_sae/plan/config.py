@@ -51,12 +51,13 @@ def _key(error: ValidationError) -> str:
 
 
 def _message(error: ValidationError) -> str:
+    schema: Any = error.schema
     if error.validator == "additionalProperties":
-        known = ", ".join(error.schema.get("properties", {}))
-        unknown = ", ".join(repr(key) for key in error.instance if key not in error.schema.get("properties", {}))
+        known = ", ".join(schema.get("properties", {}))
+        unknown = ", ".join(repr(key) for key in error.instance if key not in schema.get("properties", {}))
         return f"unknown key {unknown}; the keys are: {known}"
-    if error.validator == "pattern" and "description" in error.schema:
-        return f"{error.instance!r} will not do: {error.schema['description']}"
+    if error.validator == "pattern" and "description" in schema:
+        return f"{error.instance!r} will not do: {schema['description']}"
     if error.validator == "pattern":
         return f"{error.instance!r} is not of the form {error.validator_value}"
     return error.message

@@ -53,10 +53,12 @@ def state_of(*files: str) -> str:
     for file in files:
         path = Path(file)
         status = path.stat() if path.is_file() else None
-        if status is not None and status.st_size <= LARGE:
+        if status is None:
+            state = "absent"
+        elif status.st_size <= LARGE:
             state = hashlib.sha256(path.read_bytes()).hexdigest()
         else:
-            state = status and f"{status.st_size} {status.st_mtime_ns}"
+            state = f"{status.st_size} {status.st_mtime_ns}"
         digest.update(f"{file} {state};".encode())
     return digest.hexdigest()
 

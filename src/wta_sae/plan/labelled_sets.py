@@ -96,12 +96,12 @@ def concept_pairs(config: Mapping[str, Any]) -> list[ConceptPair]:
         return [
             ConceptPair(f"{a}-{b}", DOCSTRINGS, "package", (a, b), "kind", ("docstring", "code")) for a, b in labelled["pairs"]
         ]
-    pairs = []
+    pairs: list[ConceptPair] = []
     for index, one in enumerate(labelled[source].get("pairs", [])):
-        rows, concepts = _dataset(one["dataset"], labelled, f"pairs[{index}]"), _strings(one["concepts"])
+        rows, concepts = _dataset(one["dataset"], labelled, f"pairs[{index}]"), _two(one["concepts"])
         if len(labelled[source]["datasets"][rows].get("splits", ("train", "test"))) == 1:
             raise UserError(f"config: labelled_texts.{source}.pairs[{index}]: {rows!r} has no test split, which SCR needs")
-        attributes = _strings(one["attributes"])
+        attributes = _two(one["attributes"])
         name = file_name(rows, one["concept"], *concepts, one["attribute"], *attributes)
         if name in (names := [pair.name for pair in pairs]):
             same = names.index(name)
@@ -148,7 +148,8 @@ def drawn_datasets(config: Mapping[str, Any], source: str) -> list[str]:
     """The datasets of a source that some set or pair is drawn from; none where the config has another source."""
     if config["labelled_texts"]["source"] != source:
         return []
-    return list(dict.fromkeys(one.rows for one in (*class_sets(config), *concept_pairs(config))))
+    drawn: list[ClassSet | ConceptPair] = [*class_sets(config), *concept_pairs(config)]
+    return list(dict.fromkeys(one.rows for one in drawn))
 
 
 def file_name(*parts: str) -> str:
@@ -177,6 +178,11 @@ def _require(name: str, known: Mapping[str, Any], key: str) -> None:
 def _strings(values: list[Any]) -> tuple[str, ...]:
     """Class ids as the rows' files have them: 0 -> "0", 1.0 -> "1.0"."""
     return tuple(map(str, values))
+
+
+def _two(values: list[Any]) -> tuple[str, str]:
+    first, second = _strings(values)
+    return first, second
 
 
 LARGE = 2e9  # bytes

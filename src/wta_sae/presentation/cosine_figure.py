@@ -55,16 +55,16 @@ def draw_figure1(cosines_by_rate: dict[float, np.ndarray], published: dict[str, 
 
 
 def _draw_violins(axes: Axes, rates: list[float], cosines: list[np.ndarray], groups: list[list[float]]) -> None:
-    positions = np.arange(len(rates))
     axes.grid(axis="x", visible=False)
     for group in groups:
         if len(group) > 1:
             first, last = rates.index(group[0]), rates.index(group[-1])
             axes.axvspan(first - 0.46, last + 0.46, color=BAND, linewidth=0, zorder=0)
-    parts = axes.violinplot(cosines, positions, widths=0.82, showextrema=False, points=160)
-    for body in parts["bodies"]:
+    parts = axes.violinplot(cosines, range(len(rates)), widths=0.82, showextrema=False, points=160)
+    bodies: Any = parts["bodies"]
+    for body in bodies:
         body.set(facecolor="#9ecae1", edgecolor="#2b6a99", linewidth=0.6, alpha=1, zorder=2)
-    for position, values in zip(positions, cosines, strict=True):
+    for position, values in enumerate(cosines):
         low, median, high = np.percentile(values, [25, 50, 75])
         axes.plot([position, position], [low, high], color="#1f4e70", linewidth=3, solid_capstyle="butt", zorder=3)
         axes.plot(position, median, "o", markersize=3.8, markerfacecolor="white", markeredgecolor=INK, zorder=6)

@@ -1,5 +1,7 @@
 """Figure 3: what each readout loses, against the L0 that it reaches. The paper has no such figure."""
 
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,8 +19,8 @@ PANELS = (
     ("explained_variance", "(a) Share of variance left unexplained"),
     ("ce_loss_score", "(b) Share of CE loss score lost"),
 )
-AT_K = {"color": INK, "linewidth": 0.6}
-LOWEST_RATE = {"markerfacecolor": "white", "markeredgewidth": 1.0}
+AT_K: dict[str, Any] = {"color": INK, "linewidth": 0.6}
+LOWEST_RATE: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 1.0}
 
 
 def draw_figure3(metrics: RunMetrics, k: int) -> Figure:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import matplotlib as mpl
 import seaborn as sns
@@ -27,7 +28,7 @@ def foreign_look(name: str, number: int) -> Look:
     return Look(name, colour, marker, "", size=7.0)
 
 
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "font.family": ["STIXGeneral"],  # bundled with matplotlib; Times-like, as the paper's body
     "mathtext.fontset": "stix",
     "font.size": 8,

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -93,7 +94,7 @@ def _scale_rates(axes: Axes) -> None:
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _legend_handles() -> list[Line2D]:
+def _legend_handles() -> list[Artist]:
     sweep = [*(readout.look for readout in WTA_READOUTS), RELEASED_UNCENTRED]
     baselines = [readout.look for readout in BASELINE_READOUTS]
     return [

@@ -7,6 +7,7 @@ variable `sign` are the notation's: a template, and what it includes, prints the
 import math
 import re
 import textwrap
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -65,5 +66,5 @@ def _filled(block: str, width: int) -> str:
     if block.startswith(("|", "#")):
         return block
     items = [line(item) for item in re.split(r"\n(?=- )", block)]
-    options = {"width": width, "break_long_words": False, "break_on_hyphens": False}
-    return "\n".join(textwrap.fill(item, subsequent_indent="  " * item.startswith("- "), **options) for item in items)
+    fill = partial(textwrap.fill, width=width, break_long_words=False, break_on_hyphens=False)
+    return "\n".join(fill(item, subsequent_indent="  " * item.startswith("- ")) for item in items)

@@ -39,7 +39,7 @@ def model_differences(metadata: Mapping[str, Any], hook: Hook) -> Differences:
 
 def context_differences(metadata: Mapping[str, Any], hook: Hook, context_size: int, prepend_bos: bool) -> Differences:
     """In the contexts, which an SAE may be tried on on purpose; and in the model's name where no digest tells the model."""
-    here = {"context_size": context_size, "prepend_bos": prepend_bos, "model_name": hook.model}
+    here: dict[str, Any] = {"context_size": context_size, "prepend_bos": prepend_bos, "model_name": hook.model}
     trained = {key: here[key] if metadata.get(key) is None else metadata[key] for key in here}
     same_name = _last_part(trained["model_name"]) == _last_part(hook.model)
     if same_name or "model_sha256" in metadata:

@@ -8,11 +8,13 @@ definition.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear
 
+from wta_sae.base.given import given
 from wta_sae.sae.readouts import above_threshold, top_k, winners_per_sequence
 
 THRESHOLD_RULES = ("threshold", "described", "per_latent", "matched_threshold", "matched_per_latent")
@@ -54,13 +56,13 @@ class SAE:
         """What the inference rule keeps of the pre-activations, (..., F) -> (..., F). Raises ValueError for an unknown one."""
         match self.inference:
             case "topk" | "matched_topk":
-                return top_k(pre, self.k)
+                return top_k(pre, given(self.k, "the SAE's k"))
             case "released":
-                return winners_per_sequence(pre, self.rate)
+                return winners_per_sequence(pre, given(self.rate, "the SAE's rate"))
             case "relu":
                 return pre
             case rule if rule in THRESHOLD_RULES:
-                return above_threshold(pre, self.threshold)
+                return above_threshold(pre, given(self.threshold, "the SAE's threshold"))
         raise ValueError(f"no inference rule {self.inference!r}; use one of: {', '.join(INFERENCE_RULES)}")
 
     def decode(self, acts: Tensor) -> Tensor:
@@ -73,7 +75,7 @@ class SAE:
         return replace(self, b_enc_F=self.b_enc_F * scale, b_dec_D=self.b_dec_D * scale, threshold=threshold)
 
     def to(self, device: torch.device) -> "SAE":
-        moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
+        moved: dict[str, Any] = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, Tensor)}
         return replace(self, **moved)
 
     def shares_encoder(self, other: "SAE") -> bool:

@@ -60,12 +60,12 @@ class SAELensConfig:
 def read_saelens_config(directory: Path) -> SAELensConfig:
     """Raises UserError where cfg.json is absent or asks for what is not built here, naming the key."""
     path = Path(directory) / CONFIG_FILE
-    content = read_json(path)
+    content: Any = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("metadata", {}), dict):
         raise UserError(f"{path}: not the configuration of an SAE; give a directory in SAELens' format")
-    keys = {RENAMED.get(key, key): value for key, value in content.items()}
-    metadata = {key: value for key, value in keys.items() if key in DESCRIPTION} | content.get("metadata", {})
-    metadata = {RENAMED.get(key, key): value for key, value in metadata.items()}
+    keys: dict[str, Any] = {_present_name(key): value for key, value in content.items()}
+    metadata: dict[str, Any] = {key: value for key, value in keys.items() if key in DESCRIPTION} | content.get("metadata", {})
+    metadata = {_present_name(key): value for key, value in metadata.items()}
     architecture, k = _activation(path, keys)
     rescale = _flag(path, keys, "rescale_acts_by_decoder_norm", default=False)
     if rescale and architecture != "topk":
@@ -79,13 +79,17 @@ def read_saelens_config(directory: Path) -> SAELensConfig:
         raise UserError(f"{path}: reads an attention head's output; only the residual stream can be read")
     if _flag(path, keys, "finetuning_scaling_factor", default=False):
         raise UserError(f"{path}: finetuning_scaling_factor is true; only an SAE without it can be read")
-    sizes = [keys.pop(key, None) for key in ("d_in", "d_sae")]
+    width, latents = (keys.pop(key, None) for key in ("d_in", "d_sae"))
     if unknown := sorted(set(keys) - HARMLESS):
         raise UserError(
             f"{path}: the key {unknown[0]!r} ({keys[unknown[0]]!r}) is not known here; take it out if encoding and decoding do "
             "not depend on it"
         )
-    return SAELensConfig(architecture, subtract_b_dec, k, rescale, *sizes, metadata)
+    return SAELensConfig(architecture, subtract_b_dec, k, rescale, width, latents, metadata)
+
+
+def _present_name(key: str) -> str:
+    return RENAMED.get(key, key)
 
 
 def read_metadata(directory: Path) -> dict[str, Any]:

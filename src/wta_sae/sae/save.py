@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from wta_sae.base.errors import UserError
+from wta_sae.base.given import given
 from wta_sae.machine.files import replacing, write_json, write_text
 from wta_sae.machine.tensor_files import write_tensors
 from wta_sae.plan.sae_files import CONFIG_FILE, CURVE_FILE, PROVENANCE_FILE, THRESHOLDS_FILE, WEIGHTS_FILE
@@ -55,7 +56,7 @@ def save_sae(
     if config["architecture"] == "topk":
         config |= {"k": sae.k, "rescale_acts_by_decoder_norm": False}
     elif config["architecture"] == "jumprelu":
-        weights["threshold"] = sae.threshold.expand(latents)
+        weights["threshold"] = given(sae.threshold, "the SAE's threshold").expand(latents)
     for name, tensor in weights.items():
         check_weight(directory, name, tensor)
     for rule, threshold in thresholds.items():

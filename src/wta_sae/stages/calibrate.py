@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 
+from wta_sae.base.given import given
 from wta_sae.sae.calibration import check_reached, reached_l0, thresholds_at_l0
 from wta_sae.sae.compatibility import check_model, context_differences, starts_with_bos, warn_of
 from wta_sae.sae.load import load_sae
@@ -30,7 +31,10 @@ def run(arguments: Namespace) -> None:
     differences |= context_differences(metadata, hook, tokens_CL.shape[1], starts_with_bos(lm.bos_id, tokens_CL))
     warn_of(arguments.sae, differences)
     sae = load_sae(arguments.sae, "per_latent").to(lm.device)
-    shapes = {"matched_threshold": torch.ones((), device=lm.device), "matched_per_latent": sae.threshold}
+    shapes = {
+        "matched_threshold": torch.ones((), device=lm.device),
+        "matched_per_latent": given(sae.threshold, "the SAE's threshold"),
+    }
     thresholds = thresholds_at_l0(lm, sae, tokens_CL, arguments.l0, shapes, arguments.batch_contexts)
     rules = {rule: replace(sae, inference=rule, threshold=threshold) for rule, threshold in thresholds.items()}
     rules["matched_topk"] = replace(sae, inference="matched_topk", k=arguments.l0, threshold=None)

@@ -8,6 +8,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from wta_sae.metrics.core import evaluate_core
+from wta_sae.metrics.evaluation import Evaluation
 from wta_sae.metrics.geometry import encoder_decoder_geometry, threshold_ratio
 from wta_sae.metrics.subspace import evaluate_subspace
 from wta_sae.plan.winners import batch_sizes
@@ -37,7 +38,8 @@ def run(arguments: Namespace) -> None:
         for family, measure in measures.items()
         if family in arguments.families
     ]
-    results, records = of_inputs(arguments.sae.name, inputs, families)
+    found, records = of_inputs(arguments.sae.name, inputs, families)
+    results: dict[str | None, Evaluation] = {label: evaluation for label, evaluation in found.items()}
     if "geometry" in arguments.families:
         sae = load_sae(arguments.sae)
         thresholds = read_thresholds(arguments.sae, len(sae.W_dec_FD))

@@ -15,7 +15,7 @@ from wta_sae.stages.sae_inputs import Inputs
 
 def of_inputs(
     sae: str, inputs: Inputs, families: Sequence[Mapping[str, Evaluation]]
-) -> tuple[dict[str | None, Evaluation], list[dict[str, Any]]]:
+) -> tuple[dict[str, Evaluation], list[dict[str, Any]]]:
     """All families' metrics of each label of `inputs.saes`, and a record for each."""
     if not families:
         return {}, []

@@ -3,6 +3,8 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+import numpy as np
+
 from wta_sae.base.errors import UserError
 from wta_sae.machine.tensor_files import read_tensors
 from wta_sae.presentation.cosine_figure import draw_figure1
@@ -24,7 +26,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    cosines_by_rate, winners = {}, {}
+    cosines_by_rate: dict[float, np.ndarray] = {}
+    winners: dict[float, int] = {}
     if len(arguments.saes) != len(arguments.latent_files):
         raise UserError(
             f"--latent-files: {len(arguments.latent_files)} files for {len(arguments.saes)} SAEs; give one for each, in order"

@@ -2,9 +2,12 @@
 
 import argparse
 import dataclasses
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+T = TypeVar("T", bound="DataclassInstance")
 
 
 def add_options(parser: argparse.ArgumentParser, options: type) -> None:

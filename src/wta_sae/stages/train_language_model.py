@@ -4,6 +4,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from wta_sae.language_model.pretraining import (
     LanguageModelOptions,
@@ -38,7 +39,8 @@ def run(arguments: Namespace) -> None:
     train_CL, evaluation_CL = (
         read_tokens(path, tokenizer) for path in (arguments.train_token_file, arguments.evaluation_token_file)
     )
-    model = new_language_model(options, tokenizer, train_CL.shape[1], arguments.seed).to(best_device())
+    model = new_language_model(options, tokenizer, train_CL.shape[1], arguments.seed)
+    torch.nn.Module.to(model, best_device())
     curve = train_language_model(model, train_CL, options, arguments.seed, LOG_EVERY)
     loss = held_out_loss(model, evaluation_CL, options.batch_contexts)
     parameters = sum(parameter.numel() for parameter in model.parameters())

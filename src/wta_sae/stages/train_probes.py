@@ -1,7 +1,9 @@
 """Trains the probes on a language model's residuals of labelled texts that the metrics of every SAE need."""
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,7 +16,7 @@ from wta_sae.metrics.scr import train_set_probes
 from wta_sae.metrics.tpp import train_class_probes
 from wta_sae.stages.options import add_threads
 
-FAMILIES = {"probing": probing_baseline, "tpp": train_class_probes, "scr": train_set_probes}
+FAMILIES: dict[str, Callable[..., Any]] = {"probing": probing_baseline, "tpp": train_class_probes, "scr": train_set_probes}
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from wta_sae.base.errors import UserError
+from wta_sae.base.given import given
 from wta_sae.base.progress import progress
 from wta_sae.text.documents import CODE, DOCSTRING, Passage
 
@@ -46,7 +47,7 @@ def docstring_passages(
     files = [file for package in packages for file in package_files(package)]
     minimums = itertools.repeat(minimum_characters)
     if workers == 1:
-        found = map(passages_of_file, files, minimums)
+        found: Iterator[list[Passage]] = map(passages_of_file, files, minimums)
         yield from itertools.chain.from_iterable(progress(found, "docstrings", len(files), "file"))
         return
     with ProcessPoolExecutor(workers, initializer=_end_with_the_parent) as pool:
@@ -58,7 +59,7 @@ def _end_with_the_parent() -> None:
     """Ends this worker process when the one that started it has ended, however: a killed one tells its workers nothing."""
 
     def wait() -> None:
-        multiprocessing.parent_process().join()
+        given(multiprocessing.parent_process(), "the parent of this process").join()
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
@@ -72,7 +73,7 @@ def package_files(package: str) -> list[SourceFile]:
     found = [(path.relative_to(root), path)
              for root in map(Path, spec.submodule_search_locations or ())
              for path in root.rglob("*.py")]  # fmt: skip
-    if not found and spec.has_location:
+    if not found and spec.origin is not None and spec.has_location:
         found = [(Path(Path(spec.origin).name), Path(spec.origin))]
     kept = [(inside, path) for inside, path in found if path.suffix == ".py" and not _is_skipped(inside)]
     if not kept:
@@ -120,7 +121,7 @@ def passages_of_source(source: str) -> Iterator[tuple[str, str]]:
             yield CODE, _code(node, lines, has_docstring=docstring is not None)
 
 
-def _definitions(node: ast.AST) -> Iterator[ast.AST]:
+def _definitions(node: ast.AST) -> Iterator[ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]:
     """The module, its classes and its functions, without looking into functions and expressions: much faster than ast.walk."""
     if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
         yield node
@@ -134,8 +135,9 @@ def _definitions(node: ast.AST) -> Iterator[ast.AST]:
 def _code(node: ast.FunctionDef | ast.AsyncFunctionDef, lines: list[str], has_docstring: bool) -> str:
     kept = lines[node.lineno - 1 : node.end_lineno]
     if has_docstring:
-        first, last = node.body[0].lineno - node.lineno, node.body[0].end_lineno - node.lineno
-        shares_a_line = first == 0 or (len(node.body) > 1 and node.body[1].lineno <= node.body[0].end_lineno)
+        end = given(node.body[0].end_lineno, "the docstring's last line")
+        first, last = node.body[0].lineno - node.lineno, end - node.lineno
+        shares_a_line = first == 0 or (len(node.body) > 1 and node.body[1].lineno <= end)
         if shares_a_line:  # nothing as short as that is worth taking apart
             return ""
         kept = kept[:first] + kept[last + 1 :]

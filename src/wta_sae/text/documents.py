@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from wta_sae.base.errors import UserError
+from wta_sae.base.given import given
 from wta_sae.machine.files import anew, replacing
 
 TRAIN, EVALUATION = "train", "evaluation"
@@ -102,7 +103,7 @@ def as_documents(
             if left_out is not None:
                 left_out[reason] += 1
             continue
-        text = text.encode("utf-8", "replace").decode()  # a lone surrogate cannot be written
+        text = given(text, "an admitted passage").encode("utf-8", "replace").decode()  # a lone surrogate cannot be written
         split = EVALUATION if fraction_of(text, "split") < evaluation_share else TRAIN
         if kind == CODE and split == TRAIN:
             continue

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from wta_sae.base.errors import UserError
+from wta_sae.base.given import given
 from wta_sae.plan.own_files import LABELLED_KINDS, matching_files
 from wta_sae.text.documents import UNLABELLED, Admission, fraction_of
 from wta_sae.text.labelled import TEST, TEST_SHARE, TRAIN
@@ -36,7 +37,7 @@ def file_rows(
             if reason is not None:
                 left_out[reason] += 1
                 continue
-            split = TEST if fraction_of(found, "labelled") < TEST_SHARE else TRAIN
+            split = TEST if fraction_of(given(found, "an admitted text"), "labelled") < TEST_SHARE else TRAIN
             rows.append({TEXT: found, SPLIT: split} | values)
     yield from (rows[index] for index in np.random.default_rng(seed).permutation(len(rows)))
 

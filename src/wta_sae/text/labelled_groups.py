@@ -42,8 +42,8 @@ def class_groups(path: Path, texts: Splits) -> Splits:
         if len(classes) < 2:
             raise UserError(f"{path}: {len(classes)} class in {split}; one-vs-rest tasks need two or more")
         if min(classes.values()) == 0:
-            raise UserError(f"{path}: class {min(classes, key=classes.get)!r} has no {split} text; leave the class out")
-        largest = max(classes, key=classes.get)
+            raise UserError(f"{path}: class {min(classes, key=classes.__getitem__)!r} has no {split} text; leave the class out")
+        largest = max(classes, key=classes.__getitem__)
         for name, size in classes.items():
             wanted = math.ceil(classes[largest] / (len(classes) - 1))
             if name != largest and size < wanted:

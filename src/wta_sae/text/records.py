@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import TextIOWrapper
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -25,7 +25,7 @@ from wta_sae.text.rows import Row
 
 TEXT_COLUMN = "text"  # of a .txt file's only row
 ROWS_AT_ONCE = 1024
-OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
+OPENERS: dict[str, Callable[[Path], Any]] = {
     "": lambda path: path.open("rb"),
     ".gz": gzip.open,
     ".bz2": bz2.open,
@@ -96,7 +96,7 @@ def _csv_rows(file: TextIOWrapper) -> Iterator[tuple[str, Row]]:
         for row in rows:
             place = f"line {rows.line_num}"
             if None in row or None in row.values():
-                raise _MalformedError(f"{place}: has more or fewer fields than the header's {len(rows.fieldnames)}")
+                raise _MalformedError(f"{place}: has more or fewer fields than the header's {len(rows.fieldnames or ())}")
             yield place, row
     except csv.Error as error:
         raise _MalformedError(f"after line {rows.line_num}: {error}") from error

@@ -34,7 +34,7 @@ class Checkpoints:
         self.seconds = seconds
         self.last_save = time.monotonic()
 
-    def latest(self) -> tuple[dict[str, Tensor], dict[str, Any]] | None:
+    def latest(self) -> tuple[dict[str, Tensor], Any] | None:
         """The tensors and the state saved last, or None; a file that is damaged or of another origin is passed over."""
         told = set()
         for file in reversed(self._files()):

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from wta_sae.base.given import given
 from wta_sae.codes.codes import Codes
 from wta_sae.codes.dense_selection import top_k_dense
 from wta_sae.codes.fast_selection import top_k_pairs
@@ -155,7 +156,7 @@ class Trainer:
     def _update(self, parameter_gradients: list[Tensor]) -> None:
         for parameter, gradient in zip(self.parameters, parameter_gradients, strict=True):
             parameter.grad = gradient
-        remove_parallel_component(self.W_dec_FD.grad, self.W_dec_FD)
+        remove_parallel_component(given(self.W_dec_FD.grad, "the decoder's gradient"), self.W_dec_FD)
         torch.nn.utils.clip_grad_norm_(self.parameters, GRADIENT_NORM_LIMIT)
         scale = learning_rate_scale(self.steps, self.total_steps, self.options.warmup_steps, self.options.decay_steps)
         self.optimiser.param_groups[0]["lr"] = self.options.learning_rate * scale
