@@ -21,6 +21,7 @@ create_environment() {
     if { [ -e "$venv" ] || [ -L "$venv" ]; } && [ ! -e "$made" ] && [ ! -e "$stamp" ]; then
         fail "$venv is there, and $script did not make it: move it away; or use it: source $venv/bin/activate"
     fi
+    python=$("$python" -c "import sys; print(sys._base_executable)") # $venv's own python goes with it
     echo "${script##*/}: setting the environment up in ${venv##*/}, once ($size) ..." >&2
     rm -rf "$venv"
     mkdir "$venv"

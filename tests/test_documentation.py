@@ -1,4 +1,4 @@
-"""The README and config.yaml keep what they promise."""
+"""The pages and config.yaml keep what they promise."""
 
 import re
 from pathlib import Path
@@ -15,21 +15,29 @@ README = (ROOT / "README.md").read_text()
 CONFIG = (ROOT / "config.yaml").read_text()
 
 
-def test_every_link_leads_somewhere():
-    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if not link.startswith("http")]
-    assert links
-    assert [link for link in links if not (ROOT / link).exists()] == []
+PAGES = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")] + sorted((ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page):
+    links = re.findall(r"\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+    assert [link for link in links if not link.startswith("http") and not (page.parent / link.partition("#")[0]).exists()] == []
+
+
+def test_the_readme_leads_to_every_page():
+    assert [page.name for page in PAGES[1:] if page.name not in README] == []
 
 
 def test_every_path_in_the_layout_exists():
-    layout = README[README.index("## Layout") :]
-    paths = [path for path in re.findall(r"`([\w./]+)`", layout) if not path.startswith("results")]
-    assert len(paths) > 8
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    layout = contributing[contributing.index("## Layout") : contributing.index("## Before a commit")]
+    paths = re.findall(r"`([\w./]+)`", layout)
+    assert len(paths) > 20
     assert [path for path in paths if not (ROOT / path).exists() and not (ROOT / "src/wta_sae" / path).exists()] == []
 
 
 def test_no_placeholder_is_left():
-    assert not re.search(r"@[A-Z0-9]+@", README)
+    assert not [page for page in PAGES if re.search(r"@[A-Z0-9]+@", page.read_text(encoding="utf-8"))]
 
 
 def test_every_key_of_the_config_is_explained():

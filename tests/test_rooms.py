@@ -121,7 +121,7 @@ def test_what_type_checkers_see_is_what_is_loaded():
 
 
 def test_names_in_prose_and_docstrings_are_those_of_the_code():
-    files = [*MODULES, ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "workflow").rglob("*.*")]
+    files = [*MODULES, *ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), *(ROOT / "workflow").rglob("*.*")]
     wrong = []
     for file in files:
         prose = re.sub(r"^```(?:python|diff)\n.*?^```$", "", file.read_text(), flags=re.MULTILINE | re.DOTALL)  # those are run

@@ -267,3 +267,12 @@ def test_own_text_model_and_labels(tmp_path, neox_directory):
     assert not {"train_language_model", "train_tokenizer", "fetch_language_model", "label_docstrings"} & set(jobs)
     without = planned_jobs(planned(labels))
     assert without["cache_texts"] == 1 and "label_quadrants" not in without
+
+
+def test_the_catalogs_snakefile_plans_the_same_jobs():
+    ours, catalogs = (
+        snakemake(ROOT, "--dry-run", "--printshellcmds", *NEVER_RUN, *words) for words in ((), ("-s", "workflow/Snakefile"))
+    )
+    assert planned_jobs(catalogs) == planned_jobs(ours) != {}
+    commands = [sorted(re.findall(r"python -m wta_sae .*", plan.stdout)) for plan in (ours, catalogs)]
+    assert commands[0] == commands[1] and len(commands[0]) > 100

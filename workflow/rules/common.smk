@@ -5,6 +5,7 @@ import re
 import shlex
 import shutil
 import uuid
+from pathlib import Path
 
 from wta_sae.base.errors import UserError
 from wta_sae.base.gpus import visible_gpus
@@ -34,12 +35,15 @@ from wta_sae.plan.saes import FOREIGN_FILES
 from wta_sae.variants.loading import rule_module
 from wta_sae.variants.registry import VARIANTS
 
+# Of this file, for `workflow.basedir` is workflow/ where the catalog's Snakefile is run.
+REPOSITORY = Path(str(workflow.current_basedir)).parents[1]
+
 # Under --sdm conda a rule's environment holds the libraries; the package itself is always this checkout's.
 # Threads that wait spin but briefly: spinning long, they make a step five times slower where anything else is running.
 # Slurm signals a whole job: with the trap the shell waits for its stage, which on SIGTERM saves a checkpoint, rather than
 # die before it, at which Slurm kills the rest.
 # A job's output goes to its log; descriptor 3 is where Snakemake's own goes, for a line of progress now and then.
-SOURCE = shlex.quote(f"{workflow.basedir}/src")
+SOURCE = shlex.quote(f"{REPOSITORY}/src")
 shell.prefix(f"trap : TERM; exec 3>&2; export WTA_SAE_TERMINAL=3 PYTHONPATH={SOURCE} GOMP_SPINCOUNT=1000; ")
 
 
@@ -59,7 +63,7 @@ def checked(function, *arguments):
         raise SystemExit(str(error))
 
 
-checked(check_config, config, f"{workflow.basedir}/workflow/schemas/config.schema.yaml")
+checked(check_config, config, f"{REPOSITORY}/workflow/schemas/config.schema.yaml")
 checked(check_feasible, config)
 checked(check_folder_writable, "results")
 
