@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from wta_sae.plan.papers_variants import WTA
 from wta_sae.presentation.estimates import Estimate, Sweep, beyond_noise, joint_noise
-from wta_sae.presentation.notation import Markdown
+from wta_sae.presentation.notation import Notation
 from wta_sae.presentation.papers_readouts import PAPERS_TITLES
 from wta_sae.presentation.run import Run
 
@@ -62,7 +62,7 @@ class Measurement:
     """What a claim may ask: one metric in one reading of a run's SAEs, and how it is written."""
 
     run: Run
-    notation: Markdown
+    notation: Notation
     metric: str
     digits: int
     reading: Reading
@@ -276,7 +276,7 @@ class Finding(NamedTuple):
     verdict: str
 
 
-def decided(run: Run, notation: Markdown, claims: Iterable[Claim] = CLAIMS) -> list[Finding]:
+def decided(run: Run, notation: Notation, claims: Iterable[Claim] = CLAIMS) -> list[Finding]:
     """Every claim in each of its readings, in order."""
     findings = []
     for claim in claims:

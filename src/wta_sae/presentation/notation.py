@@ -9,8 +9,8 @@ SMALLEST_PLAIN_RATE = 1e-3
 """Rates below it are shown in powers of ten."""
 
 
-class Markdown:
-    """Its methods are the filters of the templates, its attributes their signs."""
+class Notation:
+    """Markdown's. Its methods are the filters of the templates, its attributes their signs."""
 
     missing, minus, plus_minus, infinity, thousands = "—", "\N{MINUS SIGN}", "±", "∞", ","
     theta, theta_j = "θ", "θ_j"
@@ -70,7 +70,7 @@ class Markdown:
         return ", ".join(items[:-1]) + " and " + items[-1]
 
 
-class LaTeX(Markdown):
+class LaTeX(Notation):
     """The same as LaTeX, right in text and in math."""
 
     missing, minus, plus_minus = "---", r"\textminus{}", r"\ensuremath{\pm}"
@@ -96,4 +96,4 @@ class LaTeX(Markdown):
         return rf"{self.number(value)}\,\%"
 
 
-MARKDOWN, LATEX = Markdown(), LaTeX()
+MARKDOWN, LATEX = Notation(), LaTeX()

@@ -6,7 +6,7 @@ from typing import Any
 from wta_sae.plan.labelled_sets import class_sets, concept_pairs
 from wta_sae.presentation.claims import CLAIMS, PER_LATENT, READINGS, RELEASED, VERDICTS, decided, tally
 from wta_sae.presentation.estimates import comparing_word, trend
-from wta_sae.presentation.notation import LATEX, MARKDOWN, Markdown
+from wta_sae.presentation.notation import LATEX, MARKDOWN, Notation
 from wta_sae.presentation.papers_readouts import NAMED, PAPERS_TITLES
 from wta_sae.presentation.run import Run
 from wta_sae.presentation.run_metrics import SCR
@@ -31,7 +31,7 @@ def table_claims(template: Path, run: Run) -> str:
     return render(template, LATEX, findings=decided(run, LATEX))
 
 
-def _values(run: Run, notation: Markdown) -> dict[str, Any]:
+def _values(run: Run, notation: Notation) -> dict[str, Any]:
     return NAMED | {
         "run": run,
         "published": run.published,

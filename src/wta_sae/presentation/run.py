@@ -17,8 +17,6 @@ from wta_sae.presentation.run_metrics import RunMetrics, budget_of
 from wta_sae.variants.readout import Readout
 from wta_sae.variants.registry import variant_named
 
-SIZES = ("latents", "batch_tokens", "context_length", "k")
-
 
 class Gap(NamedTuple):
     """BatchTopK's value, one cut at equal L0, less that of the WTA SAE of the matched rate.
@@ -41,16 +39,26 @@ class Run:
     published: dict[str, Any]
 
     def setting(self, key: str) -> Any:
-        return setting(self.config, key)
+        """The config's value at a dotted key. Raises UserError naming the key where it is missing."""
+        value: Any = self.config
+        for part in key.split("."):
+            if not isinstance(value, dict) or part not in value:
+                raise UserError(f"config: the key {key!r} is missing; the paper's text needs it")
+            value = value[part]
+        return value
 
     # Sizes
 
     @cached_property
     def sizes(self) -> dict[str, int]:
         """F, B, contexts' length L, the baselines' active latents a token in Table 1, and tokens in training."""
-        keys = ("training.latents", "training.batch_tokens", "text.context_length", "paper.table1_k")
-        tokens = int(self.setting("activations.tokens")) * int(self.setting("training.epochs"))
-        return dict(zip(SIZES, (int(self.setting(key)) for key in keys), strict=True)) | {"tokens": tokens}
+        return {
+            "latents": int(self.setting("training.latents")),
+            "batch_tokens": int(self.setting("training.batch_tokens")),
+            "context_length": int(self.setting("text.context_length")),
+            "k": int(self.setting("paper.table1_k")),
+            "tokens": int(self.setting("activations.tokens")) * int(self.setting("training.epochs")),
+        }
 
     @cached_property
     def k(self) -> int:
@@ -177,13 +185,3 @@ class Run:
 
     def papers_datasets(self) -> bool:
         return set(self.dataset_names()) == set(self.published["setup"]["labelled_datasets"])
-
-
-def setting(config: dict[str, Any], key: str) -> Any:
-    """The config's value at a dotted key. Raises UserError naming the key where it is missing."""
-    value = config
-    for part in key.split("."):
-        if not isinstance(value, dict) or part not in value:
-            raise UserError(f"config: the key {key!r} is missing; the paper's text needs it")
-        value = value[part]
-    return value

@@ -14,12 +14,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
 
 from wta_sae.base.errors import UserError
-from wta_sae.presentation.notation import Markdown
+from wta_sae.presentation.notation import Notation
 
 FILTERS = ("text", "code", "percent", "number", "shortest", "estimate", "rate", "rates", "listing")
 
 
-def render(template: Path, notation: Markdown, **values: Any) -> str:
+def render(template: Path, notation: Notation, **values: Any) -> str:
     """The template with these values; what it includes lies beside it.
 
     Raises UserError, naming file and line, where it is absent or wrong, or asks for what is not there.
