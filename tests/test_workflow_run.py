@@ -272,16 +272,17 @@ def checkpoints(checkout):
 
 def test_training_killed_at_random_moments_with_snakemake_ends_with_the_same_bytes(checkout):
     """The power fails: snakemake and its two jobs, one with three SAEs and one with one, get no chance to clean up."""
-    (checkout / "long.yaml").write_text("training: {epochs: 40, saes_together: 3}")
+    (checkout / "long.yaml").write_text("training: {epochs: 12, saes_together: 3}")
     targets = [f"results/tiny/sae/{name}" for name in ("topk-k4", "wta-k5-encoder_bias")]
     often = [f"{rule}:checkpoint_seconds=0" for rule in ("train_sae", "train_saes_1")]
-    command = [*targets, *TINY, "long.yaml", "--set-resources", *often]
+    command = [*targets, *TINY, "long.yaml"]
     shutil.rmtree(checkout / "results/tiny/sae")
     undisturbed = snakemake(checkout, *command)
     assert undisturbed.returncode == 0, undisturbed.stderr
     expected = trained(checkout)
     assert {name.split("/")[0] for name in expected} == {"topk-k4", "batch_topk-k4", "wta-k5", "wta-k5-encoder_bias"}
     shutil.rmtree(checkout / "results/tiny/sae")
+    command += ["--set-resources", *often]
     random.seed(0)
     for _ in range(3):
         before = checkpoints(checkout)
@@ -289,7 +290,7 @@ def test_training_killed_at_random_moments_with_snakemake_ends_with_the_same_byt
         while not checkpoints(checkout) - before:
             assert process.poll() is None
             time.sleep(0.01)
-        time.sleep(random.uniform(0, 2))
+        time.sleep(random.uniform(0, 1))
         os.killpg(process.pid, signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
         assert checkpoints(checkout)
@@ -344,9 +345,8 @@ def test_without_latex_only_the_pdf_is_missing(checkout, tmp_path):
 def test_results_that_cannot_be_written_are_named(finished, tmp_path):
     (tmp_path / "results").touch()
     out = str(tmp_path / "results/table2.tex")
-    process = by_hand(
-        finished, "python", "-m", "wta_sae", "table2", "--contributions", "paper/contributions.yaml", "--out", out
-    )
+    inputs = ("--contributions", "paper/contributions.yaml", "--template", "paper/templates/table2.tex.j2")
+    process = by_hand(finished, "python", "-m", "wta_sae", "table2", *inputs, "--out", out)
     assert process.returncode == 1
     assert process.stderr.count("\n") == 1
     assert "cannot be written" in process.stderr
