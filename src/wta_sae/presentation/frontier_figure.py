@@ -16,8 +16,8 @@ from wta_sae.variants.readout import Look
 from wta_sae.variants.registry import variant_named
 
 PANELS = (
-    ("explained_variance", "(a) Share of variance left unexplained"),
-    ("ce_loss_score", "(b) Share of CE loss score lost"),
+    ("explained_variance", "(a) Variance left unexplained, 1 \N{MINUS SIGN} EV"),
+    ("ce_loss_score", "(b) CE loss not recovered, 1 \N{MINUS SIGN} score"),
 )
 AT_K: dict[str, Any] = {"color": INK, "linewidth": 0.6}
 LOWEST_RATE: dict[str, Any] = {"markerfacecolor": "white", "markeredgewidth": 1.0}
