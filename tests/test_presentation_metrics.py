@@ -59,6 +59,14 @@ def test_two_values_of_one_thing_are_refused():
         RunMetrics(both)
 
 
+def test_saes_without_a_nominal_rate_are_nobodys_and_stand_in_nobodys_way():
+    by_hand = rows("one", "wta", "released", {"l0": 3}, k_per_latent=2) + rows(
+        "two", "wta", "released", {"l0": 4}, k_per_latent=3
+    )
+    both = pd.concat([METRICS, table(by_hand)], ignore_index=True)
+    assert RunMetrics(both).sweep("released", "l0") == INDEX.sweep("released", "l0")
+
+
 def test_the_nominal_rate_is_taken_even_where_rates_share_an_sae():
     assert INDEX.of("wta", "per_latent", "l0", 0.01).mean == 20
     assert INDEX.of("wta", "per_latent", "l0", 5e-6).mean == 1

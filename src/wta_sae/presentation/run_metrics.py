@@ -174,7 +174,8 @@ def _over_seeds(table: pd.DataFrame) -> dict[tuple[str, float, str, str, str], E
         }
     )
     names = list(rows)
-    rows = rows.join(measured[["seed", "value", "sae"]])
+    # An SAE trained by hand may have no nominal rate: nothing asks for it.
+    rows = rows.join(measured[["seed", "value", "sae"]]).dropna(subset=["budget"])
     twice = rows[rows.duplicated([*names, "seed"], keep=False)]
     if len(twice):
         one = twice.iloc[0]
