@@ -10,12 +10,15 @@ Shape suffixes: C contexts, L positions.
 
 import argparse
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import torch
 
-from measuring import best_of_turns, header, in_fresh_process, peak_growth, row, timed
+from measuring import Time, best_of_turns, header, in_fresh_process, name_processor, peak_growth, row, timed
 from training_speed import SIZES, new_trainer
 from wta_sae.activations.cache import ActivationCache
 from wta_sae.activations.caching import cache_activations
@@ -39,11 +42,13 @@ class Tokenizer(SimpleNamespace):
         return VOCABULARY
 
 
+TOKENIZER: Any = Tokenizer(bos_token_id=0, eos_token_id=0)
+
+
 def random_language_model(blocks: int, width: int, layer: int) -> LanguageModel:
     options = LanguageModelOptions(blocks, width, width // 32, 0, 0, 0.0, 0)
-    tokenizer = Tokenizer(bos_token_id=0, eos_token_id=0)
-    model = new_language_model(options, tokenizer, LENGTH, seed=0).eval().requires_grad_(False)
-    return LanguageModel(model, tokenizer, ResidualStream(model, layer), 0, 0, (0,), "a random model")
+    model = new_language_model(options, TOKENIZER, LENGTH, seed=0).eval().requires_grad_(False)
+    return LanguageModel(model, TOKENIZER, ResidualStream(model, layer), 0, 0, (0,), "a random model")
 
 
 def contexts(count: int) -> torch.Tensor:
@@ -100,10 +105,9 @@ def streaming_against_a_step(folder: Path) -> None:
     stored = cache(random_language_model(blocks, width, layer), 2 * DEMO_SHARD_ROWS // (LENGTH - 1), DEMO_SHARD_ROWS, folder)
     batches = sum(1 for _ in stored.batches(tokens, seed=0))
     x_BD = next(stored.batches(tokens, seed=0)) / stored.manifest.norm_factor
-    turns = {"streaming": lambda: timed(lambda: sum(1 for _ in stored.batches(tokens, seed=0)))}
+    turns: dict[str, Callable[[], Time]] = {"streaming": lambda: timed(lambda: sum(1 for _ in stored.batches(tokens, seed=0)))}
     for variant in VARIANTS:
-        step = new_trainer(variant, SIZES[0]).step
-        turns[variant] = lambda step=step: timed(lambda: step(x_BD), 5)
+        turns[variant] = partial(timed, partial(new_trainer(variant, SIZES[0]).step, x_BD), 5)
     best_of_turns(turns, 1)  # warm-up
     best = best_of_turns(turns, ROUNDS)
     stream = best["streaming"].cpu / batches
@@ -115,6 +119,7 @@ def streaming_against_a_step(folder: Path) -> None:
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     torch.set_num_threads(1)
+    name_processor()
     with tempfile.TemporaryDirectory() as folder:
         header("blocks", "width", "layer", "tokens/s, full pass", "tokens/s, caching", "times faster", "aim")
         for model in MODELS:

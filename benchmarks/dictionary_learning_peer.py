@@ -1,5 +1,7 @@
 """dictionary_learning's side of training_speed.py."""
 
+from typing import Any
+
 import torch
 from dictionary_learning.trainers.batch_top_k import BatchTopKTrainer
 from dictionary_learning.trainers.top_k import TopKTrainer
@@ -7,7 +9,7 @@ from dictionary_learning.trainers.top_k import TopKTrainer
 from measuring import Time, answer_calls, timed
 
 TRAINERS = {"TopK": TopKTrainer, "BatchTopK": BatchTopKTrainer}
-made = {}
+made: dict[str, Any] = {}
 
 
 def make(name: str, width: int, latents: int, tokens: int, k: int) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
 
-from measuring import ROOT, Peer, Time, best_of_turns, header, row, timed
+from measuring import ROOT, Peer, Time, best_of_turns, header, name_processor, row, timed
 from wta_sae.language_model.model import LanguageModel, load_language_model
 from wta_sae.metrics.core import evaluate_core
 from wta_sae.sae.sae import SAE
@@ -49,8 +49,8 @@ def write_saes(folder: Path) -> dict[str, tuple[Path, str]]:
 
 def load(file: Path, rule: str) -> SAE:
     weights = load_file(file)
-    names = ("W_enc", "b_enc", "W_dec", "b_dec")
-    return SAE(*(weights[name] for name in names), inference=rule, k=K, threshold=weights["threshold"])
+    W_enc, b_enc, W_dec, b_dec, threshold = (weights[name] for name in ("W_enc", "b_enc", "W_dec", "b_dec", "threshold"))
+    return SAE(W_enc, b_enc, W_dec, b_dec, inference=rule, k=K, threshold=threshold)
 
 
 def largest_difference(ours: dict[str, float], theirs: dict[str, float]) -> tuple[float, str]:
@@ -63,6 +63,7 @@ def largest_difference(ours: dict[str, float], theirs: dict[str, float]) -> tupl
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     torch.set_num_threads(1)
+    name_processor()
     lm = load_language_model(GOLDEN / "lm", LAYER, torch.device("cpu"))
     tokens_CL = torch.from_numpy(np.load(GOLDEN / "tokens.npy").astype(np.int64))
     with tempfile.TemporaryDirectory() as folder:
@@ -71,7 +72,8 @@ def main() -> None:
         peer = Peer("saebench_peer.py")
         specifications = {label: (str(file), K, rule == "threshold") for label, (file, rule) in files.items()}
         peer.call("make", str(GOLDEN / "lm"), LAYER, str(GOLDEN / "tokens.npy"), specifications, CONTEXTS_A_BATCH)
-        ours, theirs = {}, {}
+        ours: dict[str, dict[str, float]] = {}
+        theirs: dict[str, dict[str, float]] = {}
         best = best_of_turns({"ours": our_turn(lm, saes, tokens_CL, ours), "SAEBench": their_turn(lm, peer, theirs)}, ROUNDS)
     header("core metrics of 8 SAEs", "CPU s", "times faster")
     for name, time in best.items():

@@ -16,10 +16,10 @@ from pathlib import Path
 import torch
 
 from caching_speed import LENGTH, MODELS, cache, contexts, random_language_model
-from measuring import header, in_fresh_process, peak_growth, row, timed
+from measuring import header, in_fresh_process, name_processor, peak_growth, row, timed
 from training_speed import SIZES, activations, new_trainer
 from wta_sae.metrics.core import evaluate_core
-from wta_sae.training.loop import train
+from wta_sae.training.loop import TrainingRun, train
 
 BLOCKS, WIDTH, LAYER, _ = MODELS[0]
 _, LATENTS, BATCH, K = SIZES[0]
@@ -53,7 +53,8 @@ def training(tokens: int, latents: int, saes: int) -> tuple[float, float]:
 
     def work() -> None:
         for _ in range(saes):
-            train(new_trainer("wta", (WIDTH, latents, BATCH, K)), repeat(x_BD, tokens // BATCH), norm_factor=1.0, log_every=10)
+            one = TrainingRun("wta", new_trainer("wta", (WIDTH, latents, BATCH, K)))
+            train([one], repeat(x_BD, tokens // BATCH), norm_factor=1.0, log_every=10)
 
     return measured(work)
 
@@ -101,6 +102,7 @@ def estimate() -> None:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    name_processor()
     header("work", "varied", "tokens", "F", "SAEs", "CPU s", "peak growth MB", "exponent")
     grown(caching, "tokens", [(tokens, LATENTS, 1) for tokens in TOKENS])
     grown(training, "tokens", [(tokens, LATENTS, 1) for tokens in TOKENS])

@@ -6,13 +6,17 @@ thread hardly depends on it at all; wall times do.
 
 import json
 import multiprocessing
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
+import torch
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -32,7 +36,7 @@ def timed(work: Callable[[], object], repeats: int = 1) -> Time:
     return Time((time.process_time() - cpu) / repeats, (time.perf_counter() - wall) / repeats)
 
 
-def best_of_turns(turns: dict[str, Callable[[], Time]], rounds: int) -> dict[str, Time]:
+def best_of_turns(turns: Mapping[str, Callable[[], Time]], rounds: int) -> dict[str, Time]:
     """The least CPU time and the least wall time of each contestant."""
     taken: dict[str, list[Time]] = {name: [] for name in turns}
     for _ in range(rounds):
@@ -64,15 +68,16 @@ class Peer:
     """A process in the peers' environment, which holds other versions of our packages; it answers one call at a time."""
 
     def __init__(self, script: str) -> None:
-        command = [ROOT / "benchmarks/peers", "python", ROOT / "benchmarks" / script]
+        self.script = script
+        command = [str(ROOT / "benchmarks/peers"), "python", str(ROOT / "benchmarks" / script)]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def call(self, function: str, *arguments: Any) -> Any:
         """What the script's function of that name returns; all that goes to and fro is JSON."""
         print(json.dumps([function, *arguments]), file=self.process.stdin, flush=True)
-        answer = self.process.stdout.readline()
+        answer = self.process.stdout.readline() if self.process.stdout else ""
         if not answer:
-            raise SystemExit(f"{self.process.args[-1]} ended in {function}; see above")
+            raise SystemExit(f"{self.script} ended in {function}; see above")
         return json.loads(answer)
 
 
@@ -83,6 +88,15 @@ def answer_calls(*functions: Callable[..., Any]) -> None:
     for line in sys.stdin:
         name, *arguments = json.loads(line)
         print(json.dumps(named[name](*arguments)), file=answers, flush=True)
+
+
+def name_processor() -> None:
+    """Prints what the tables that follow were measured on: ratios depend on it."""
+    facts = dict(line.split(":", 1) for line in Path("/proc/cpuinfo").read_text().split("\n\n")[0].splitlines())
+    named = {key.strip(): value.strip() for key, value in facts.items()}
+    vectors = torch.backends.cpu.get_cpu_capability()
+    model = f"{named['model name']} (family {named['cpu family']}, model {named['model']}; {vectors})"
+    print(f"{model}, {os.cpu_count()} cores, torch {torch.__version__}, numpy {np.__version__}\n", flush=True)
 
 
 def row(*cells: object) -> None:

@@ -57,6 +57,7 @@ class HookedModel:
             return None, cache
         finally:
             hook.remove()
+        raise RuntimeError("the forward pass never came to the block")
 
 
 class TokenStore:

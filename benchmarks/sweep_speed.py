@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 import torch
 
+from measuring import name_processor
 from wta_sae.activations.cache import MANIFEST_FILE, ActivationCache, Manifest, Shard
 from wta_sae.machine.devices import make_repeatable
 from wta_sae.machine.files import file_sha256, write_json
@@ -110,6 +111,7 @@ def main() -> None:
     torch.set_num_threads(1)
     make_repeatable(0, threads=1)  # as the workflow trains
     ways = {"alone": [[variant] for variant in SAES], "together": [list(SAES)]}
+    name_processor()
     print("| size | reads | one by one, s | together, s | times faster |\n|---|---|---|---|---|")
     for size in SIZES:
         with tempfile.TemporaryDirectory(dir=".") as folder:  # not /tmp, which may be memory

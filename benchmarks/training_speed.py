@@ -17,7 +17,7 @@ from functools import partial
 
 import torch
 
-from measuring import Peer, Time, best_of_turns, header, row, timed
+from measuring import Peer, Time, best_of_turns, header, name_processor, row, timed
 from wta_sae.codes.variant_rule import Encoded, Loss, LossRule, Moment, SelectionRule, squared_error
 from wta_sae.machine.devices import make_repeatable
 from wta_sae.sae.readouts import top_k
@@ -62,14 +62,18 @@ def our_turn(step: Callable[[], object], threads: int) -> Time:
     return timed(step, STEPS)
 
 
+def their_turn(peer: Peer, name: str, threads: int) -> Time:
+    return Time(*peer.call("steps", name, STEPS, threads))
+
+
 def beside_the_peer(size: tuple[int, int, int, int], peer: Peer, threads: int) -> None:
     """One thread's CPU time, or the wall time of several."""
     width, latents, tokens, k = size
     x_BD = activations(width, tokens)
-    turns = {"dense floor": partial(our_turn, dense_floor(width, latents, tokens), threads)}
+    turns: dict[str, Callable[[], Time]] = {"dense floor": partial(our_turn, dense_floor(width, latents, tokens), threads)}
     for name in sorted(set(PEERS.values())):
         peer.call("make", name, width, latents, tokens, k)
-        turns[name] = lambda name=name: Time(*peer.call("steps", name, STEPS, threads))
+        turns[name] = partial(their_turn, peer, name, threads)
     turns |= {variant: partial(our_turn, partial(new_trainer(variant, size).step, x_BD), threads) for variant in PEERS}
     best_of_turns(turns, 1)  # warm-up
     best = best_of_turns(turns, ROUNDS)
@@ -81,7 +85,10 @@ def beside_the_peer(size: tuple[int, int, int, int], peer: Peer, threads: int) -
 
 
 def with_dead_latents(size: tuple[int, int, int, int], variant: str) -> None:
-    """At learning rate 0, where the dead stay dead, though half of their activations are positive."""
+    """At learning rate 0, where the dead stay dead, though half of their activations are positive.
+
+    Ends with an error where no auxiliary loss was computed.
+    """
     width, latents, tokens, k = size
     x_BD = activations(width, tokens)
     trainers = {name: new_trainer(variant, size, learning_rate=0) for name in ("without", "with")}
@@ -89,9 +96,15 @@ def with_dead_latents(size: tuple[int, int, int, int], variant: str) -> None:
         trainer.step(x_BD)  # sets the bias from its first batch
         trainer.W_enc_FD[: round(DEAD_SHARE * latents)] *= 1e-3  # too weak to be selected
     trainers["with"].silent_tokens_F[: round(DEAD_SHARE * latents)] = 10**9
+    trainers["with"].bound_dead(steps=100)  # as the training loop has it foreseen who may be dead; more than are made here
     turns = {name: partial(our_turn, partial(trainer.step, x_BD), 1) for name, trainer in trainers.items()}
     best = best_of_turns(turns, ROUNDS)
-    dead = int(trainers["with"].step(x_BD).dead)
+    last = {name: trainer.step(x_BD) for name, trainer in trainers.items()}
+    dead = int(last["with"].dead)
+    if dead != round(DEAD_SHARE * latents) or not last["with"].loss > last["without"].loss:
+        raise SystemExit(
+            f"{variant}: {dead} latents were dead, and their auxiliary loss was {last['with'].loss - last['without'].loss}"
+        )
     without, with_dead = (best[name].cpu * 1000 for name in ("without", "with"))
     row(width, latents, tokens, k, variant, dead, f"{without:.1f}", f"{with_dead:.1f}", f"{with_dead / without - 1:+.0%}")
 
@@ -124,6 +137,7 @@ def without_forms_of_its_own(size: tuple[int, int, int, int]) -> None:
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     make_repeatable(0, threads=1)  # as the workflow trains
+    name_processor()
     peer = Peer("dictionary_learning_peer.py")
     for threads, measured in ((1, "CPU ms, one thread"), (2, "wall ms, two threads")):
         header("D", "F", "B", "k", "step", measured, "of the floor", "times faster than the peer")

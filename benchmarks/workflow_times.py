@@ -1,6 +1,9 @@
-"""Time and memory of each rule of a finished run, from Snakemake's benchmark files, as a Markdown table.
+"""Time and memory of each rule of a finished run, from the last lines of its jobs' logs, as a Markdown table.
 
-python benchmarks/workflow_times.py results/demo
+    python benchmarks/workflow_times.py results/demo
+    python benchmarks/workflow_times.py results/demo --before OTHER/results/demo
+
+Snakemake's benchmark files hold samples, half a minute apart; the last line of a log is what the system counted.
 """
 
 import argparse
@@ -8,34 +11,44 @@ from pathlib import Path
 
 import pandas as pd
 
+from measuring import header, row
+from wta_sae.base.spent import read_spent
+
 
 def rule_times(run: Path) -> pd.DataFrame:
-    """One row a rule: jobs, CPU seconds and seconds of all jobs together, seconds of the longest, peak memory of any in MB."""
-    frames = []
-    for file in sorted((run / "benchmarks").rglob("*.tsv")):
-        rule = file.relative_to(run / "benchmarks").parts[0].removesuffix(".tsv")
-        frames.append(pd.read_csv(file, sep="\t", na_values="-").assign(rule=rule))
-    if not frames:
-        raise SystemExit(f"{run}: no benchmark files; run the workflow first")
-    jobs = pd.concat(frames).groupby("rule")
+    """One row a rule: jobs, processor seconds and seconds of all jobs together, seconds of the longest, peak memory in MB."""
+    found = []
+    for file in sorted((run / "logs").rglob("*.log")):
+        if spent := read_spent(file.read_text(errors="replace")):
+            found.append({"rule": file.relative_to(run / "logs").parts[0].removesuffix(".log"), **spent._asdict()})
+    if not found:
+        raise SystemExit(f"{run}: no job's log says what it took; run the workflow first")
+    jobs = pd.DataFrame(found).groupby("rule")
     times = jobs.agg(
-        jobs=("s", "size"), cpu=("cpu_time", "sum"), seconds=("s", "sum"), longest=("s", "max"), megabytes=("max_rss", "max")
+        jobs=("seconds", "size"),
+        processor=("processor_seconds", "sum"),
+        seconds=("seconds", "sum"),
+        longest=("seconds", "max"),
+        megabytes=("megabytes", "max"),
     )
-    return times.sort_values("cpu", ascending=False)
+    return times.sort_values("processor", ascending=False)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="results folder of a run")
-    times = rule_times(parser.parse_args().run)
-    print(
-        "| rule | jobs | CPU seconds, all jobs | seconds, all jobs | seconds, longest job | peak memory, MB |\n"
-        + "|---" * 6
-        + "|"
-    )
-    for rule, row in times.iterrows():
-        memory = "" if pd.isna(row.megabytes) else f"{row.megabytes:,.0f}"
-        print(f"| `{rule}` | {row.jobs:.0f} | {row.cpu:,.0f} | {row.seconds:,.0f} | {row.longest:,.0f} | {memory} |")
+    parser.add_argument("--before", type=Path, help="the same of an earlier run, beside whose it is set")
+    arguments = parser.parse_args()
+    times = rule_times(arguments.run)
+    before = rule_times(arguments.before).processor if arguments.before else None
+    named = () if before is None else ("CPU seconds before",)
+    header("rule", "jobs", *named, "CPU seconds, all jobs", "seconds, all jobs", "seconds, longest job", "peak memory, MB")
+    for rule, one in times.iterrows():
+        earlier = () if before is None else (f"{before.get(rule, 0):,.0f}",)
+        cells = (f"{one[name]:,.0f}" for name in ("processor", "seconds", "longest", "megabytes"))
+        row(f"`{rule}`", f"{one.jobs:.0f}", *earlier, *cells)
+    earlier = () if before is None else (f"{before.sum():,.0f}",)
+    row("all", f"{times.jobs.sum():.0f}", *earlier, f"{times.processor.sum():,.0f}", f"{times.seconds.sum():,.0f}", "", "")
 
 
 if __name__ == "__main__":

@@ -141,7 +141,7 @@ def test_no_operation_of_a_dense_step_waits(variant, own):
 def test_a_dense_step_takes_no_tensor_from_another_device(variant, own, monkeypatch):
     """On torch's `meta` device, whose tensors have no values: reading one, or mixing devices, raises."""
     one = on_device(variant, "meta", own)
-    monkeypatch.setattr(one.optimiser, "step", lambda: None)  # the fused Adam has no form for this device
+    monkeypatch.setattr(one.adam, "step", lambda rate: None)  # the fused Adam has no form for this device
     one.steps = 1
     for _ in range(STEPS - 1):
         statistics = one.step(torch.empty(BATCH, WIDTH, device="meta"))

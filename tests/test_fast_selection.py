@@ -6,9 +6,9 @@ from torch import tensor
 
 from variant_rules import SELECTIONS, START, a_rule, selected
 from workflow import PAPERS
-from wta_sae.codes import fast_selection
 from wta_sae.codes.active_pairs import pairs_of
 from wta_sae.codes.dense_selection import group_size
+from wta_sae.sae import quickselect
 from wta_sae.training.trainer import _pre_activation_buffer
 from wta_sae.variants.registry import VARIANTS
 
@@ -78,7 +78,7 @@ def test_equals_the_dense_definition(variant, shape, kind, monkeypatch):
         assert torch.equal(expected.values_P.sort().values, dense_BF[dense_BF > 0].sort().values)
         assert torch.equal(rule.select_dense(pre_BF, START).acts_BF, expected_BF)
         for block_elements in (2**18, 16):  # all rows at once, and a few at a time
-            monkeypatch.setattr(fast_selection, "BLOCK_ELEMENTS", block_elements)
+            monkeypatch.setattr(quickselect, "BLOCK_ELEMENTS", block_elements)
             pairs = rule.select_pairs(pre_BF, START)
             assert same_pairs(pairs, expected), (k, block_elements)
 

@@ -16,6 +16,7 @@ import pytest
 
 from test_documentation import documented_metrics
 from workflow import TINY, by_hand, planned_jobs, snakemake, start_snakemake, variables_of
+from workflow_times import rule_times
 
 pytestmark = pytest.mark.slow
 
@@ -71,6 +72,13 @@ def test_metrics_are_tidy_and_whole(finished):
     released = wide.xs("released", level="inference")["l0"]
     # Winners per sequence: F / L = 256 / 64 = 4 at every rate, less what BOS and silent latents take.
     assert ((released > 3) & (released <= 4.2)).all()
+
+
+def test_every_job_says_what_it_took(finished):
+    times = rule_times(finished / "results/tiny")
+    assert times.jobs["evaluate_tokens"] == 16
+    assert times.jobs.sum() >= len(list((finished / "results/tiny/benchmarks").rglob("*.tsv")))
+    assert (times[["processor", "longest", "megabytes"]] > 0).all(axis=None)
 
 
 def test_a_second_run_does_nothing(finished):

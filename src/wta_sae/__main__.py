@@ -5,14 +5,18 @@ import importlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from wta_sae.base.errors import PassingError, UserError
 from wta_sae.base.ownership import owning
-from wta_sae.base.progress import name_job
+from wta_sae.base.progress import TERMINAL_VARIABLE, name_job
 from wta_sae.base.refusals import note_refusal, refusal
+from wta_sae.base.spent import spent_since
+
+STARTED = time.monotonic()
 
 STAGES = {
     "collect-text docstrings": "documents from installed packages' documentation",
@@ -86,6 +90,8 @@ def main(argv: list[str]) -> int:
         if not isinstance(error, PassingError):
             note_refusal(outputs, str(error))
         return 1
+    if TERMINAL_VARIABLE in os.environ:  # a job, whose output is its log
+        print(spent_since(STARTED), file=sys.stderr)
     return 0
 
 

@@ -74,4 +74,8 @@ def make_repeatable(seed: int, threads: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-    torch.use_deterministic_algorithms(True, warn_only=True)
+    torch.set_deterministic_debug_mode(
+        "warn"
+    )  # use_deterministic_algorithms(True, warn_only=True) imports torch's compiler first
+    # Filling fresh tensors finds bugs, and is a tenth of a language model's training step.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -2,24 +2,21 @@
 
 Shape suffixes: C contexts, S sequences of a batch, L positions, N valid tokens, D model width, F latents, V vocabulary.
 
-Source: SAEBench 0.6.0, `evals/core/main.py` (whose metric names are kept); paper section 4.1 and Table 1. Encoding always sees
-whole (S, L, D) batches, special positions included, as in SAEBench: the rule `released` depends on it.
+Source: SAEBench 0.6.0, `evals/core/main.py` (whose metric names are kept); paper section 4.1 and Table 1.
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from wta_sae.base.errors import UserError
-from wta_sae.base.progress import progress
-from wta_sae.language_model.model import LanguageModel, check_tokens
+from wta_sae.language_model.model import LanguageModel
 from wta_sae.metrics.evaluation import Evaluation
 from wta_sae.metrics.slices import slices
-from wta_sae.sae.compatibility import check_saes
-from wta_sae.sae.sae import SAE, encode_with_each
+from wta_sae.metrics.token_pass import TokenBatch, measure_tokens
+from wta_sae.sae.sae import SAE
 
 SMALLEST_NORM = 1e-4  # SAEBench: shorter inputs count as length 1 in l2_ratio
 
@@ -28,7 +25,7 @@ def evaluate_core(
     lm: LanguageModel, saes: dict[str, SAE], tokens_CL: Tensor, batch_contexts: int = 16
 ) -> dict[str, Evaluation]:
     """`model_behaviour` and `reconstruction` together, in one pass over the tokens."""
-    behaviour, reconstructed = _measure(lm, saes, tokens_CL, batch_contexts, _Behaviour, _Reconstruction)
+    behaviour, reconstructed = measure_tokens(lm, saes, tokens_CL, batch_contexts, ModelBehaviour, Reconstruction)
     return {label: behaviour[label] | reconstructed[label] for label in saes}
 
 
@@ -42,7 +39,7 @@ def model_behaviour(
     each loss is one mean over all positions whose input token is valid.
     Source: SAEBench `get_downstream_reconstruction_metrics`. Differs: float64 sums, log-softmax instead of log of softmax.
     """
-    return _measure(lm, saes, tokens_CL, batch_contexts, _Behaviour)[0]
+    return measure_tokens(lm, saes, tokens_CL, batch_contexts, ModelBehaviour)[0]
 
 
 def reconstruction(
@@ -60,53 +57,20 @@ def reconstruction(
     Source: SAEBench `get_sparsity_and_variance_metrics`, `calculate_misc_metrics`. Differs: float64 sums; a token with x = 0 or
     y = 0 has cossim 0 there, where SAEBench's mean would be NaN; batches without valid tokens are skipped.
     """
-    return _measure(lm, saes, tokens_CL, batch_contexts, _Reconstruction)[0]
+    return measure_tokens(lm, saes, tokens_CL, batch_contexts, Reconstruction)[0]
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """What the language model and every SAE make of some contexts."""
-
-    tokens_SL: Tensor
-    valid_SL: Tensor
-    residual_SLD: Tensor
-    acts_SLF: dict[str, Tensor]
-    output_SLD: dict[str, Tensor]
-
-
-@torch.no_grad()
-def _measure(
-    lm: LanguageModel, saes: dict[str, SAE], tokens_CL: Tensor, batch_contexts: int, *measures: type
-) -> list[dict[str, Evaluation]]:
-    """Streams the tokens once, past each of the measures."""
-    check_tokens(lm, tokens_CL)
-    check_saes(lm.width, saes)
-    running = [measure(lm, list(saes), tokens_CL.shape[1]) for measure in measures]
-    batches = tokens_CL.split(batch_contexts)
-    for batch_SL in progress(batches, "core", len(batches), "batches"):
-        tokens_SL = batch_SL.to(lm.device).long()
-        valid_SL = lm.valid(tokens_SL)
-        if not valid_SL.any():
-            continue
-        residual_SLD = lm.residual(tokens_SL)
-        acts_SLF = dict(encode_with_each(saes, residual_SLD))
-        output_SLD = {label: sae.decode(acts_SLF[label]) for label, sae in saes.items()}
-        for measure in running:
-            measure.add(_Batch(tokens_SL, valid_SL, residual_SLD, acts_SLF, output_SLD))
-    return [measure.evaluations() for measure in running]
-
-
-class _Behaviour:
+class ModelBehaviour:
     """The losses of the language model: as it is, ablated, and with each SAE."""
 
-    def __init__(self, lm: LanguageModel, labels: list[str], length: int) -> None:
+    def __init__(self, lm: LanguageModel, saes: dict[str, SAE], length: int) -> None:
         self.lm = lm
         # Ablated, every context looks the same to the blocks above: one forward pass serves all.
         self.log_ablated_1LV = lm.logits_from(torch.zeros(1, length, lm.width, device=lm.device)).log_softmax(-1)
         self.clean, self.ablated = _Losses("as it is"), _Losses("with its activations set to zero")
-        self.with_sae = {label: _Losses(f"with the SAE read out by {label!r}") for label in labels}
+        self.with_sae = {label: _Losses(f"with the SAE read out by {label!r}") for label in saes}
 
-    def add(self, batch: _Batch) -> None:
+    def add(self, batch: TokenBatch) -> None:
         valid_SL1 = batch.valid_SL[..., None]
         for part in slices(len(batch.tokens_SL), self.log_ablated_1LV.numel(), self.lm.device):
             residual_SLD = batch.residual_SLD[part]
@@ -178,14 +142,14 @@ class _Losses:
         return _ratio(float(self.sums["ce"]), int(self.sums["ce tokens"]))
 
 
-class _Reconstruction:
+class Reconstruction:
     """The activations themselves, and what each SAE makes of them."""
 
-    def __init__(self, lm: LanguageModel, labels: list[str], length: int) -> None:
+    def __init__(self, lm: LanguageModel, saes: dict[str, SAE], length: int) -> None:
         self.inputs = _Inputs(lm.width, lm.device)
-        self.sums = {label: _ReconstructionSums() for label in labels}
+        self.sums = {label: _ReconstructionSums() for label in saes}
 
-    def add(self, batch: _Batch) -> None:
+    def add(self, batch: TokenBatch) -> None:
         x_ND = batch.residual_SLD[batch.valid_SL]
         self.inputs.add(x_ND)
         for label, sums in self.sums.items():

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from statistics import fmean
 
 import torch
-from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from wta_sae.base.progress import progress
 from wta_sae.metrics.evaluation import Evaluation
+from wta_sae.metrics.logistic_regression import logistic_regression
 from wta_sae.metrics.pooling import Pooled
 from wta_sae.metrics.probes import FULL_PROBE, train_probe
 from wta_sae.metrics.tasks import one_vs_rest
@@ -102,10 +102,9 @@ def _accuracies(
 def top_k_accuracy(x_ND: Tensor, truth_N: Tensor, test_ND: Tensor, test_truth_N: Tensor, k: int) -> float:
     """Test accuracy of a logistic regression (L2, C = 1) on the k features whose class means differ most.
 
-    Source: SAEBench `get_top_k_mean_diff_mask`, `train_sklearn_probe`.
+    Source: SAEBench `get_top_k_mean_diff_mask`, `train_sklearn_probe`. See `logistic_regression` for the solver.
     """
     difference_D = (x_ND[truth_N].mean(0) - x_ND[~truth_N].mean(0)).abs()
     chosen_K = difference_D.argsort(descending=True)[:k].sort().values
-    regression = LogisticRegression(max_iter=1000)
-    regression.fit(x_ND[:, chosen_K].cpu().numpy(), truth_N.cpu().numpy())
-    return float(regression.score(test_ND[:, chosen_K].cpu().numpy(), test_truth_N.cpu().numpy()))
+    probe = logistic_regression(x_ND[:, chosen_K], truth_N)
+    return probe.accuracy(test_ND[:, chosen_K].double(), test_truth_N)

@@ -1,6 +1,6 @@
 """The paper's own wording of SCR and TPP: how much of an activation lies in the span of its active latents' directions.
 
-Shape suffixes: C contexts, S sequences of a batch, L positions, N tokens (valid ones), M tokens of a chunk, D model width,
+Shape suffixes: C contexts, L positions, S sequences of a batch, N tokens (valid ones), M tokens of a chunk, D model width,
 F latents, K most active latents of a chunk's tokens, R right-hand sides (x and x - b_dec).
 
 Source: paper section 4.1, "Subspace Cosine Reconstruction" and "Total Projection Percentage". No released code computes them;
@@ -14,17 +14,15 @@ import torch
 from torch import Tensor
 from torch.linalg import cholesky_ex, eigh, solve_triangular
 
-from wta_sae.base.progress import progress
-from wta_sae.language_model.model import LanguageModel, check_tokens
+from wta_sae.language_model.model import LanguageModel
 from wta_sae.metrics.evaluation import Evaluation
 from wta_sae.metrics.slices import rows_at_once
-from wta_sae.sae.compatibility import check_saes
-from wta_sae.sae.sae import SAE, encode_with_each
+from wta_sae.metrics.token_pass import TokenBatch, measure_tokens
+from wta_sae.sae.sae import SAE
 
 DEPENDENT = 1e-10  # of the largest eigenvalue (or squared pivot): a direction below it adds nothing to the span
 
 
-@torch.no_grad()
 def evaluate_subspace(
     lm: LanguageModel, saes: dict[str, SAE], tokens_CL: Tensor, batch_contexts: int = 16
 ) -> dict[str, Evaluation]:
@@ -34,23 +32,31 @@ def evaluate_subspace(
     |Px|^2 / |x|^2 (a share, not times 100). With the ending _centred, of x - b_dec. A token without active latents, or
     of length zero, counts as 0.
     """
-    check_tokens(lm, tokens_CL)
-    check_saes(lm.width, saes)
-    sums = {label: torch.zeros(4, dtype=torch.float64, device=lm.device) for label in saes}
-    tokens = 0
-    batches = tokens_CL.split(batch_contexts)
-    for batch_SL in progress(batches, "subspace", len(batches), "batches"):
-        tokens_SL = batch_SL.to(lm.device).long()
-        valid_SL = lm.valid(tokens_SL)
-        residual_SLD = lm.residual(tokens_SL)
-        tokens += int(valid_SL.sum())
-        x_ND = residual_SLD[valid_SL].double()
-        for label, acts_SLF in encode_with_each(saes, residual_SLD):
-            x_NRD = torch.stack([x_ND, x_ND - saes[label].b_dec_D.double()], 1)
-            share_NR = explained_share(x_NRD, (acts_SLF > 0)[valid_SL], saes[label].W_dec_FD.double())
-            sums[label] += torch.cat([share_NR.sqrt().sum(0), share_NR.sum(0)])
-    names = ("subspace_cosine", "subspace_cosine_centred", "projection_percentage", "projection_percentage_centred")
-    return {label: Evaluation(dict(zip(names, (total / tokens).tolist(), strict=True))) for label, total in sums.items()}
+    return measure_tokens(lm, saes, tokens_CL, batch_contexts, Subspace)[0]
+
+
+class Subspace:
+    """Running sums of `evaluate_subspace`."""
+
+    def __init__(self, lm: LanguageModel, saes: dict[str, SAE], length: int) -> None:
+        self.saes = saes
+        self.sums = {label: torch.zeros(4, dtype=torch.float64, device=lm.device) for label in saes}
+        self.tokens = 0
+
+    def add(self, batch: TokenBatch) -> None:
+        x_ND = batch.residual_SLD[batch.valid_SL].double()
+        self.tokens += len(x_ND)
+        for label, sae in self.saes.items():
+            x_NRD = torch.stack([x_ND, x_ND - sae.b_dec_D.double()], 1)
+            share_NR = explained_share(x_NRD, (batch.acts_SLF[label] > 0)[batch.valid_SL], sae.W_dec_FD.double())
+            self.sums[label] += torch.cat([share_NR.sqrt().sum(0), share_NR.sum(0)])
+
+    def evaluations(self) -> dict[str, Evaluation]:
+        names = ("subspace_cosine", "subspace_cosine_centred", "projection_percentage", "projection_percentage_centred")
+        return {
+            label: Evaluation(dict(zip(names, (total / self.tokens).tolist(), strict=True)))
+            for label, total in self.sums.items()
+        }
 
 
 def explained_share(x_NRD: Tensor, active_NF: Tensor, W_dec_FD: Tensor) -> Tensor:

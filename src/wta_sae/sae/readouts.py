@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from wta_sae.plan.winners import winners_per_latent
+from wta_sae.sae.quickselect import positions_of_largest
 
 
 def top_k(pre: Tensor, k: int) -> Tensor:
@@ -17,6 +18,10 @@ def top_k(pre: Tensor, k: int) -> Tensor:
 
     Source: paper eq. 1; Gao et al. 2024.
     """
+    if pre.device.type == "cpu":
+        flat = pre.reshape(-1)
+        kept = torch.from_numpy(positions_of_largest(flat.detach().view(-1, pre.shape[-1]).numpy(), k))
+        return torch.zeros_like(flat).scatter_(0, kept, flat[kept]).view_as(pre)
     values, latents = pre.topk(k, dim=-1, sorted=False)
     return torch.zeros_like(pre).scatter_(-1, latents, values)
 
@@ -26,8 +31,10 @@ def above_threshold(pre: Tensor, threshold: Tensor) -> Tensor:
 
     Source: JumpReLU, paper eq. 2; the inference form of BatchTopK (section 2.4) and of WTA (section 3.1).
     """
-    # A mask in floats: masked_fill branches, and takes several times as long on a CPU. As "not <=", what is compared with a
-    # threshold that is not set yet (NaN, in training) is kept.
+    # What is compared with a threshold that is not set yet (NaN, in training) is kept.
+    if threshold.ndim == 0:
+        return torch.nn.functional.threshold(pre, float(threshold), 0.0)
+    # A mask in floats: masked_fill and where branch, and take several times as long on a CPU. As "not <=", for NaN's sake.
     return pre.clone().le_(threshold).eq_(0).mul_(pre)
 
 

@@ -7,10 +7,11 @@ text's subspace cosine and projection percentage. geometry: encoder against deco
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.metrics.core import evaluate_core
+from wta_sae.metrics.core import ModelBehaviour, Reconstruction
 from wta_sae.metrics.evaluation import Evaluation
 from wta_sae.metrics.geometry import encoder_decoder_geometry, threshold_ratio
-from wta_sae.metrics.subspace import evaluate_subspace
+from wta_sae.metrics.subspace import Subspace
+from wta_sae.metrics.token_pass import Measure, measure_tokens
 from wta_sae.plan.winners import batch_sizes
 from wta_sae.sae.compatibility import starts_with_bos
 from wta_sae.sae.load import load_sae, read_thresholds
@@ -18,7 +19,8 @@ from wta_sae.stages.evaluation_results import of_inputs, record, write_latents, 
 from wta_sae.stages.language_model_inputs import add_token_arguments, load_tokens_of
 from wta_sae.stages.sae_inputs import add_sae_arguments, load_inputs
 
-FAMILIES = ("core", "subspace", "geometry")
+MEASURES: dict[str, tuple[type[Measure], ...]] = {"core": (ModelBehaviour, Reconstruction), "subspace": (Subspace,)}
+FAMILIES = (*MEASURES, "geometry")  # the last needs no token
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -32,13 +34,9 @@ def run(arguments: Namespace) -> None:
     lm, tokens_CL = load_tokens_of(arguments)
     sizes = batch_sizes(len(tokens_CL), arguments.batch_contexts)
     inputs = load_inputs(arguments, lm.hook(), lm.device, sizes, tokens_CL.shape[1], starts_with_bos(lm.bos_id, tokens_CL))
-    measures = {"core": evaluate_core, "subspace": evaluate_subspace}
-    families = [
-        measure(lm, inputs.saes, tokens_CL, arguments.batch_contexts)
-        for family, measure in measures.items()
-        if family in arguments.families
-    ]
-    found, records = of_inputs(arguments.sae.name, inputs, families)
+    measures = [measure for family, of_family in MEASURES.items() if family in arguments.families for measure in of_family]
+    measured = measure_tokens(lm, inputs.saes, tokens_CL, arguments.batch_contexts, *measures) if measures else []
+    found, records = of_inputs(arguments.sae.name, inputs, measured)
     results: dict[str | None, Evaluation] = {label: evaluation for label, evaluation in found.items()}
     if "geometry" in arguments.families:
         sae = load_sae(arguments.sae)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from wta_sae.codes.codes import Codes
+from wta_sae.codes.dense_codes import DenseCodes
 
 Select = Callable[[Tensor, int], Codes]  # pre-activations (B, F), k
 
@@ -29,7 +30,8 @@ def auxiliary_loss(error_BD: Tensor, dead_pre_BK: Tensor, W_dec_KD: Tensor, sele
     variance. Source: Gao et al. 2024, as in dictionary_learning.
     """
     width, candidates = error_BD.shape[1], len(W_dec_KD)
-    codes = select_top_k(dead_pre_BK, min(width // 2, candidates))
+    # Nothing to select, and half of what is there is active: few enough latents for dense products to be the faster ones.
+    codes = DenseCodes(dead_pre_BK.relu()) if candidates <= width // 2 else select_top_k(dead_pre_BK, width // 2)
     left_over_BD = error_BD - codes.decode(W_dec_KD)
     share = (1 / (error_BD - error_BD.mean(0)).square().sum()).nan_to_num(posinf=0.0)
     return AuxiliaryLoss(left_over_BD.square().sum() * share, codes, left_over_BD * (-2 * share))

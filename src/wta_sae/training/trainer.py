@@ -22,6 +22,7 @@ from wta_sae.codes.variant_rule import Encoded, Fit, Moment, TrainingSizes, Vari
 from wta_sae.machine.devices import tensor_cores
 from wta_sae.plan.schedule import check_threshold_start
 from wta_sae.sae.sae import SAE
+from wta_sae.training.adam import Adam
 from wta_sae.training.arithmetic import (
     geometric_median,
     learning_rate_scale,
@@ -33,7 +34,6 @@ from wta_sae.training.auxiliary import Select, auxiliary_loss
 from wta_sae.variants.loading import rule_of, spec_of
 from wta_sae.variants.variant_options import VariantOptions
 
-ADAM_BETAS, ADAM_EPSILON = (0.9, 0.999), 1e-8
 GRADIENT_NORM_LIMIT = 1.0
 WHOLE_TILES = 64  # a GPU multiplies matrices fast whose sizes are multiples of this
 
@@ -85,9 +85,7 @@ class Trainer:
         self.b_enc_F = torch.zeros(options.latents, device=device)
         self.b_dec_D = torch.zeros(width, device=device)
         self.parameters = [self.W_enc_FD, self.b_enc_F, self.W_dec_FD, self.b_dec_D, *rule.parameters.values()]
-        self.optimiser = torch.optim.Adam(
-            self.parameters, lr=options.learning_rate, betas=ADAM_BETAS, eps=ADAM_EPSILON, fused=True
-        )
+        self.adam = Adam(self.parameters)
         # Active pairs alone or dense tensors: equal in what they give, and each the faster on its device.
         self.select_top_k: Select = top_k_pairs if device.type == "cpu" else top_k_dense
         # One buffer for all steps: fresh memory of this size costs more than it takes to fill it.
@@ -159,8 +157,7 @@ class Trainer:
         remove_parallel_component(given(self.W_dec_FD.grad, "the decoder's gradient"), self.W_dec_FD)
         torch.nn.utils.clip_grad_norm_(self.parameters, GRADIENT_NORM_LIMIT)
         scale = learning_rate_scale(self.steps, self.total_steps, self.options.warmup_steps, self.options.decay_steps)
-        self.optimiser.param_groups[0]["lr"] = self.options.learning_rate * scale
-        self.optimiser.step()
+        self.adam.step(self.options.learning_rate * scale)
         self.W_dec_FD.copy_(unit_rows(self.W_dec_FD))
         self.steps += 1
 
@@ -176,7 +173,6 @@ class Trainer:
 
     def state(self) -> dict[str, Tensor]:
         """All that a trainer made with the same arguments needs to go on from here."""
-        adam = self.optimiser.state_dict()["state"]
         return {
             "steps": torch.tensor(self.steps),
             "dead_bound": torch.tensor([self.most_dead, self.bound_until_step]),
@@ -185,7 +181,7 @@ class Trainer:
             "thresholds": self.thresholds_F,
             **{f"rule.{name}": value for name, value in self.rule.state.items()},
             **{f"parameter.{index}": parameter.detach() for index, parameter in enumerate(self.parameters)},
-            **{f"adam.{index}.{name}": value for index, values in adam.items() for name, value in values.items()},
+            **{f"adam.{index}.{name}": value for index, values in enumerate(self.adam.state) for name, value in values.items()},
         }
 
     @torch.no_grad()
@@ -200,13 +196,7 @@ class Trainer:
         self.rule.state = {name: state[f"rule.{name}"].to(device) for name in self.rule.state}
         for index, parameter in enumerate(self.parameters):
             parameter.copy_(state[f"parameter.{index}"])
-        adam = self.optimiser.state_dict()
-        adam["state"] = {
-            index: {name.removeprefix(start): value for name, value in state.items() if name.startswith(start)}
-            for index in range(len(self.parameters))
-            for start in [f"adam.{index}."]
-        }
-        self.optimiser.load_state_dict(adam)
+        self.adam.load([{name: state[f"adam.{index}.{name}"] for name in own} for index, own in enumerate(self.adam.state)])
 
     def trained(self, norm_factor: float, rates: tuple[float, ...] = ()) -> tuple[SAE, dict[str, Tensor]]:
         """The SAE on raw activations, read out by its variant's own rule, and the thresholds of every rule.

@@ -3,17 +3,15 @@
 Shape suffixes: B tokens of a batch, F latents, P pairs.
 """
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from wta_sae.codes.active_pairs import ActivePairs
 from wta_sae.codes.dense_codes import DenseCodes
 from wta_sae.codes.dense_selection import keep_largest
-from wta_sae.codes.fast_selection import candidate_positions, chosen_pairs, kth_largest, mark_largest
+from wta_sae.codes.fast_selection import pairs_at
 from wta_sae.codes.variant_rule import Moment, SelectionRule
-
-GROUPS_A_WINNER = 4  # fewer let more candidates pass, more give more maxima to sort
+from wta_sae.sae.quickselect import group_maxima, kth_largest, mark_largest, positions_from
 
 
 class Rule(SelectionRule):
@@ -28,17 +26,12 @@ class Rule(SelectionRule):
         return torch.zeros_like(flat).scatter_(0, indices, values).view_as(pre_BF)
 
     def select_pairs(self, pre_BF: Tensor, moment: Moment) -> ActivePairs:
-        tokens, latents = pre_BF.shape
-        pre_RM = pre_BF.contiguous().numpy()
+        pre_BF, winners = pre_BF.contiguous(), self.k * len(pre_BF)
+        pre_RM = pre_BF.numpy()
         # As many maxima of disjoint groups as there are winners are above the bound, so no winner is below it.
-        groups = min(GROUPS_A_WINNER * self.k, latents)
-        size = latents // groups
-        maxima = pre_BF[:, : size * groups].unflatten(1, (size, groups)).amax(1)
-        bound = kth_largest(maxima.flatten().numpy(), self.k * tokens)
-        positions_P = candidate_positions(pre_RM, lambda rows: bound)
-        values_P = pre_RM.reshape(-1)[positions_P]
-        chosen_P = mark_largest(values_P, self.k * tokens)
-        return chosen_pairs(*np.divmod(positions_P, latents), values_P, chosen_P, pre_BF.shape)
+        bound = kth_largest(group_maxima(pre_RM, self.k).reshape(-1), winners)
+        positions_P = positions_from(pre_RM, lambda rows: bound)
+        return pairs_at(pre_BF, positions_P[mark_largest(pre_RM.reshape(-1)[positions_P], winners)])
 
     def select_dense(self, pre_BF: Tensor, moment: Moment) -> DenseCodes:
         return DenseCodes(keep_largest(pre_BF.reshape(1, -1), self.k * len(pre_BF)).view_as(pre_BF))

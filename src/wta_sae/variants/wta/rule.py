@@ -12,8 +12,8 @@ from torch import Tensor
 from wta_sae.codes.active_pairs import ActivePairs, order_by
 from wta_sae.codes.dense_codes import DenseCodes
 from wta_sae.codes.dense_selection import keep_down_to_kth
-from wta_sae.codes.fast_selection import candidate_positions, chosen_pairs, kth_largest
 from wta_sae.codes.variant_rule import Moment, SelectionRule
+from wta_sae.sae.quickselect import positions_of_largest
 from wta_sae.sae.readouts import above_threshold
 from wta_sae.sae.sae import SAE
 
@@ -35,11 +35,11 @@ class Rule(SelectionRule):
     def select_pairs(self, pre_BF: Tensor, moment: Moment) -> ActivePairs:
         self._gate(pre_BF, moment)
         pre_RM = pre_BF.T.contiguous().numpy()
-        positions_P = candidate_positions(pre_RM, lambda rows: kth_largest(rows, self.k)[:, None])
+        positions_P = positions_of_largest(pre_RM, self.k, all_ties=True)
         latents_P, tokens_P = np.divmod(positions_P, pre_RM.shape[1])
-        values_P = pre_RM.reshape(-1)[positions_P]
-        by_token_P = order_by(torch.from_numpy(tokens_P), len(pre_BF)).numpy()
-        return chosen_pairs(tokens_P, latents_P, values_P, by_token_P, pre_BF.shape)
+        tokens, latents, values = map(torch.from_numpy, (tokens_P, latents_P, pre_RM.reshape(-1)[positions_P]))
+        by_token_P = order_by(tokens, len(pre_BF))
+        return ActivePairs(tokens[by_token_P], latents[by_token_P], values[by_token_P], tuple(pre_BF.shape))
 
     def select_dense(self, pre_BF: Tensor, moment: Moment) -> DenseCodes:
         self._gate(pre_BF, moment)
