@@ -1,6 +1,6 @@
 """Trains the default run's language model: a small GPT-NeoX, the architecture of Pythia.
 
-Shape suffixes: C contexts, B contexts of a batch, L positions.
+Shape suffixes: C contexts, B contexts of a batch, L positions, D model width, V vocabulary.
 """
 
 import math
@@ -9,15 +9,18 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn import LinearCrossEntropyOptions
+from torch.nn.functional import linear_cross_entropy
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM, PreTrainedTokenizerBase
 
 from wta_sae.base.errors import UserError
 from wta_sae.base.progress import progress
 from wta_sae.plan.model_limits import check_heads
 
-ADAM_BETAS = (0.9, 0.95)
+ADAM_BETAS = (0.9, 0.99)
 WEIGHT_DECAY = 0.01
 GRADIENT_NORM_LIMIT = 1.0
+SOME_POSITIONS_AT_ONCE = LinearCrossEntropyOptions(chunking_method=None, batch_chunk_size=1024)
 LOGGED_STEPS = 3  # in a row, at which an absurd loss ends the training
 
 
@@ -30,7 +33,7 @@ class LanguageModelOptions:
     heads: int = field(metadata={"help": "attention heads a block"})
     steps: int = field(metadata={"help": "optimisation steps"})
     batch_contexts: int = field(metadata={"help": "contexts a step"})
-    learning_rate: float = field(metadata={"help": "peak, after the warm-up; a cosine brings it to a tenth"})
+    learning_rate: float = field(metadata={"help": "peak, after the warm-up; falls linearly to 0"})
     warmup_steps: int = field(metadata={"help": "steps of linear warm-up from 0"})
 
 
@@ -48,10 +51,19 @@ def new_language_model(
             num_attention_heads=options.heads,
             intermediate_size=4 * options.width,
             max_position_embeddings=context_length,
+            initializer_range=initial_size(options.width),
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
         )
     )
+
+
+def initial_size(width: int) -> float:
+    """The standard deviation of a new model's weights. Source: Nguyen and Salakhutdinov 2019, as Pythia was begun.
+
+    transformers' default, 0.02, is that of models a thousand wide; from it a narrow one loses a third of a short training.
+    """
+    return math.sqrt(2 / (5 * width))
 
 
 def train_language_model(
@@ -77,7 +89,7 @@ def train_language_model(
         if not order:
             shuffled = torch.randperm(len(tokens_CL), generator=generator)
             order = [indices for indices in shuffled.split(options.batch_contexts) if len(indices) == options.batch_contexts]
-        optimiser.param_groups[0]["lr"] = options.learning_rate * cosine_learning_rate_scale(
+        optimiser.param_groups[0]["lr"] = options.learning_rate * pretraining_rate_scale(
             step, options.steps, options.warmup_steps
         )
         tokens_BL = tokens_CL[order.pop()].long().to(model.device)
@@ -109,8 +121,11 @@ def check_curve(curve: list[dict[str, float]], warmup_steps: int, vocabulary: in
 
 def next_token_loss(model: GPTNeoXForCausalLM, tokens_BL: Tensor) -> Tensor:
     """Mean cross-entropy of the next token, in nats, over all positions but the last."""
-    logits_BLV = model(input_ids=tokens_BL[:, :-1], use_cache=False).logits
-    return torch.nn.functional.cross_entropy(logits_BLV.flatten(0, 1), tokens_BL[:, 1:].flatten())
+    hidden_BLD = model.base_model(input_ids=tokens_BL[:, :-1], use_cache=False).last_hidden_state
+    unembedding_VD = model.get_output_embeddings().weight
+    targets = tokens_BL[:, 1:].flatten()
+    # The logits of all positions at once would fill memory anew at every step, which costs a fifth of it on a CPU.
+    return linear_cross_entropy(hidden_BLD.flatten(0, 1), unembedding_VD, targets, options=SOME_POSITIONS_AT_ONCE)
 
 
 @torch.no_grad()
@@ -125,12 +140,11 @@ def held_out_loss(model: GPTNeoXForCausalLM, tokens_CL: Tensor, batch_contexts: 
     return total / len(tokens_CL)
 
 
-def cosine_learning_rate_scale(step: int, total_steps: int, warmup_steps: int) -> float:
-    """Linear warm-up to 1, then half a cosine down to 0.1; step counts from 1."""
+def pretraining_rate_scale(step: int, total_steps: int, warmup_steps: int) -> float:
+    """Linear warm-up to 1, then linearly down, to reach 0 after the last step; step counts from 1."""
     if step < warmup_steps:
         return step / warmup_steps
-    share = (step - warmup_steps) / max(total_steps - warmup_steps, 1)
-    return 0.1 + 0.45 * (1 + math.cos(math.pi * share))
+    return (total_steps + 1 - step) / (total_steps + 1 - warmup_steps)
 
 
 def save_language_model(directory: Path, model: GPTNeoXForCausalLM, tokenizer: PreTrainedTokenizerBase) -> None:
