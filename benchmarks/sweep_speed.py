@@ -22,7 +22,7 @@ import torch
 
 from measuring import name_processor
 from wta_sae.activations.cache import MANIFEST_FILE, ActivationCache, Manifest, Shard
-from wta_sae.machine.devices import make_repeatable
+from wta_sae.machine.devices import prepare_to_compute
 from wta_sae.machine.files import file_sha256, write_json
 from wta_sae.machine.tensor_files import write_tensors
 from wta_sae.training.loop import TrainingRun, train
@@ -109,7 +109,7 @@ def seconds(cache: SlowCache, size: Size, groups: list[list[str]]) -> float:
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     torch.set_num_threads(1)
-    make_repeatable(0, threads=1)  # as the workflow trains
+    prepare_to_compute(0, threads=1)  # as the workflow trains
     ways = {"alone": [[variant] for variant in SAES], "together": [list(SAES)]}
     name_processor()
     print("| size | reads | one by one, s | together, s | times faster |\n|---|---|---|---|---|")

@@ -19,7 +19,7 @@ import torch
 
 from measuring import Peer, Time, best_of_turns, header, name_processor, row, timed
 from wta_sae.codes.variant_rule import Encoded, Loss, LossRule, Moment, SelectionRule, squared_error
-from wta_sae.machine.devices import make_repeatable
+from wta_sae.machine.devices import prepare_to_compute
 from wta_sae.sae.readouts import top_k
 from wta_sae.training.trainer import Trainer, TrainingOptions, new_rule
 from wta_sae.variants.registry import VARIANTS
@@ -136,7 +136,7 @@ def without_forms_of_its_own(size: tuple[int, int, int, int]) -> None:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    make_repeatable(0, threads=1)  # as the workflow trains
+    prepare_to_compute(0, threads=1)  # as the workflow trains
     name_processor()
     peer = Peer("dictionary_learning_peer.py")
     for threads, measured in ((1, "CPU ms, one thread"), (2, "wall ms, two threads")):

@@ -35,6 +35,11 @@ def test_no_group_bounds_away_a_winner(k):
     assert (np.sort(maxima_RG)[:, -k] <= np.sort(values_RM)[:, -k]).all()
 
 
+def test_no_rows_have_no_largest():
+    assert positions_of_largest(np.empty((0, 9), dtype=np.float32), 2).tolist() == []
+    assert top_k(torch.empty(2, 0, 9), 2).shape == (2, 0, 9)
+
+
 def test_rows_without_anything_positive_give_nothing():
     assert positions_of_largest(np.array([[0.0, -1.0], [0.0, 0.0]], dtype=np.float32), 1).tolist() == []
 

@@ -59,9 +59,9 @@ def new_language_model(
 
 
 def initial_size(width: int) -> float:
-    """The standard deviation of a new model's weights. Source: Nguyen and Salakhutdinov 2019, as Pythia was begun.
+    """The standard deviation of a new model's weights: GPT-NeoX's `small_init`, after Nguyen and Salakhutdinov 2019.
 
-    transformers' default, 0.02, is that of models a thousand wide; from it a narrow one loses a third of a short training.
+    transformers' default, 0.02, is that of a model a thousand wide; from it a narrow one learns more slowly.
     """
     return math.sqrt(2 / (5 * width))
 
@@ -124,7 +124,7 @@ def next_token_loss(model: GPTNeoXForCausalLM, tokens_BL: Tensor) -> Tensor:
     hidden_BLD = model.base_model(input_ids=tokens_BL[:, :-1], use_cache=False).last_hidden_state
     unembedding_VD = model.get_output_embeddings().weight
     targets = tokens_BL[:, 1:].flatten()
-    # The logits of all positions at once would fill memory anew at every step, which costs a fifth of it on a CPU.
+    # The logits of all positions at once are written to memory and read back several times, which is a fifth of a step.
     return linear_cross_entropy(hidden_BLD.flatten(0, 1), unembedding_VD, targets, options=SOME_POSITIONS_AT_ONCE)
 
 

@@ -61,6 +61,12 @@ def tensor_cores() -> Iterator[None]:
         flags.allow_tf32, flags.allow_bf16_reduced_precision_reduction = before
 
 
+def prepare_to_compute(seed: int, threads: int) -> None:
+    """What every stage that computes begins with: `make_repeatable`, and memory that is kept."""
+    make_repeatable(seed, threads)
+    keep_freed_memory()
+
+
 def make_repeatable(seed: int, threads: int) -> None:
     """Seeds every generator, sets the threads and asks for deterministic kernels: the same of both give the same bits.
 
@@ -74,8 +80,7 @@ def make_repeatable(seed: int, threads: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
-    torch.set_deterministic_debug_mode(
-        "warn"
-    )  # use_deterministic_algorithms(True, warn_only=True) imports torch's compiler first
+    # As use_deterministic_algorithms(True, warn_only=True), which loads torch's compiler first, for seconds of every job.
+    torch.set_deterministic_debug_mode("warn")
     # Filling fresh tensors finds bugs, and is a tenth of a language model's training step.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

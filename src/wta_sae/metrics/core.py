@@ -61,7 +61,7 @@ def reconstruction(
 
 
 class ModelBehaviour:
-    """The losses of the language model: as it is, ablated, and with each SAE."""
+    """What `model_behaviour` measures: the losses of the language model as it is, ablated, and with each SAE."""
 
     def __init__(self, lm: LanguageModel, saes: dict[str, SAE], length: int) -> None:
         self.lm = lm
@@ -143,7 +143,7 @@ class _Losses:
 
 
 class Reconstruction:
-    """The activations themselves, and what each SAE makes of them."""
+    """What `reconstruction` measures: the activations themselves, and what each SAE makes of them."""
 
     def __init__(self, lm: LanguageModel, saes: dict[str, SAE], length: int) -> None:
         self.inputs = _Inputs(lm.width, lm.device)

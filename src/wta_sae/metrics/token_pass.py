@@ -48,8 +48,8 @@ def measure_tokens(
 ) -> list[dict[str, Evaluation]]:
     """What each of the measures finds. The blocks below the SAEs run once a batch, and each SAE encodes and decodes once.
 
-    tokens_CL: contexts that start with BOS; batches without a valid token are skipped. Raises UserError where none has one, and
-    for SAEs of another width.
+    tokens_CL: contexts that start with BOS; batches without a valid token are skipped. Raises UserError where no batch has one,
+    and for SAEs of another width than the language model's.
     """
     check_tokens(lm, tokens_CL)
     check_saes(lm.width, saes)

@@ -36,7 +36,7 @@ def positions_from(values_RM: np.ndarray, cut: Callable[[np.ndarray], np.ndarray
     rows, columns = values_RM.shape
     smallest = np.finfo(values_RM.dtype).smallest_subnormal
     step = max(1, BLOCK_ELEMENTS // columns)
-    found = []
+    found = [np.empty(0, dtype=np.int64)]
     for start in range(0, rows, step):
         block = values_RM[start : start + step]
         below = block < np.maximum(cut(block), smallest)
@@ -45,9 +45,9 @@ def positions_from(values_RM: np.ndarray, cut: Callable[[np.ndarray], np.ndarray
 
 
 def group_maxima(values_RM: np.ndarray, k: int) -> np.ndarray:
-    """Maxima of disjoint groups of each row's columns, (R, G), of which no more than k can be above its k-th largest value.
+    """Maxima of disjoint groups of each row's columns, (R, G).
 
-    So their own k-th largest is a bound below which no value is among the row's k largest.
+    The k largest of them are k values of the row, so none of the row's k largest is below the least of these.
     """
     columns = values_RM.shape[1]
     groups = min(max(GROUPS_A_WINNER * k, FEWEST_GROUPS), columns)
@@ -65,7 +65,7 @@ def positions_of_largest(values_RM: np.ndarray, k: int, all_ties: bool = False) 
     rows_P, values_P = positions_P // columns, values_RM.reshape(-1)[positions_P]
     counts_R = np.bincount(rows_P, minlength=len(values_RM))
     starts_R = counts_R.cumsum() - counts_R
-    candidates_RC = np.full((len(values_RM), max(counts_R.max(), k)), -np.inf, dtype=values_RM.dtype)
+    candidates_RC = np.full((len(values_RM), counts_R.max(initial=k)), -np.inf, dtype=values_RM.dtype)
     candidates_RC[rows_P, np.arange(len(rows_P)) - starts_R[rows_P]] = values_P
     kept_P = ~(values_P < kth_largest(candidates_RC, k)[rows_P])
     if not all_ties:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from wta_sae.activations.caching import cache_activations
 from wta_sae.language_model.model import load_language_model
-from wta_sae.machine.devices import DTYPES, best_device, dtype_named, make_repeatable
+from wta_sae.machine.devices import DTYPES, best_device, dtype_named, prepare_to_compute
 from wta_sae.machine.origin import computed_by
 from wta_sae.stages.options import add_options, add_threads, read_options
 from wta_sae.text.token_files import read_tokens, token_metadata
@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    make_repeatable(arguments.seed, arguments.threads)
+    prepare_to_compute(arguments.seed, arguments.threads)
     options = read_options(arguments, CachingOptions)
     lm = load_language_model(arguments.lm, arguments.layer, best_device())
     tokens_CL = read_tokens(arguments.token_file, lm.tokenizer)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from wta_sae.activations.text_cache import TextCache
 from wta_sae.base.errors import UserError
-from wta_sae.machine.devices import best_device, keep_freed_memory, make_repeatable
+from wta_sae.machine.devices import best_device, prepare_to_compute
 from wta_sae.metrics.ablation import N_VALUES
 from wta_sae.metrics.evaluation import mean_evaluation
 from wta_sae.metrics.pooling import BATCH_TEXTS, pool_texts
@@ -38,8 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    make_repeatable(0, arguments.threads)
-    keep_freed_memory()
+    prepare_to_compute(0, arguments.threads)
     device = best_device()
     caches = [TextCache(directory, device) for directory in arguments.residual_folders]
     probes = _probes_of(arguments, caches)

@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from wta_sae.language_model.model import LanguageModel, load_language_model
-from wta_sae.machine.devices import best_device, keep_freed_memory, make_repeatable
+from wta_sae.machine.devices import best_device, prepare_to_compute
 from wta_sae.stages.options import add_threads
 from wta_sae.text.token_files import read_tokens
 
@@ -28,8 +28,7 @@ def add_token_arguments(parser: ArgumentParser) -> None:
 
 def load_language_model_of(arguments: Namespace) -> LanguageModel:
     """The language model, with everything seeded."""
-    make_repeatable(getattr(arguments, "seed", 0), arguments.threads)
-    keep_freed_memory()
+    prepare_to_compute(getattr(arguments, "seed", 0), arguments.threads)
     return load_language_model(arguments.lm, arguments.layer, best_device())
 
 

@@ -13,7 +13,7 @@ from wta_sae.language_model.pretraining import (
     save_language_model,
     train_language_model,
 )
-from wta_sae.machine.devices import best_device, keep_freed_memory, make_repeatable
+from wta_sae.machine.devices import best_device, prepare_to_compute
 from wta_sae.machine.files import replacing, write_json, write_text
 from wta_sae.stages.options import add_options, add_threads, read_options
 from wta_sae.text.token_files import read_tokens
@@ -33,8 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    make_repeatable(arguments.seed, arguments.threads)
-    keep_freed_memory()
+    prepare_to_compute(arguments.seed, arguments.threads)
     options = read_options(arguments, LanguageModelOptions)
     tokenizer = load_tokenizer(arguments.tokenizer)
     train_CL, evaluation_CL = (

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from wta_sae.activations.text_cache import TextCache
-from wta_sae.machine.devices import best_device, keep_freed_memory, make_repeatable
+from wta_sae.machine.devices import best_device, prepare_to_compute
 from wta_sae.metrics.pooling import pool_texts
 from wta_sae.metrics.probe_files import ModelProbes, write_probes
 from wta_sae.metrics.probing import probing_baseline
@@ -35,8 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 @torch.no_grad()
 def run(arguments: Namespace) -> None:
-    make_repeatable(arguments.seed, arguments.threads)
-    keep_freed_memory()
+    prepare_to_compute(arguments.seed, arguments.threads)
     cache = TextCache(arguments.residuals, best_device())
     train, test = (pool_texts(cache, {}, cache.description.groups[split]) for split in ("train", "test"))
     found = {family: FAMILIES[family](train, test, seed=arguments.seed) for family in arguments.families}

@@ -11,7 +11,7 @@ import torch
 from wta_sae.activations.cache import MANIFEST_FILE, ActivationCache, Manifest
 from wta_sae.base.errors import UserError
 from wta_sae.base.progress import progress
-from wta_sae.machine.devices import best_device, make_repeatable
+from wta_sae.machine.devices import best_device, prepare_to_compute
 from wta_sae.machine.files import file_sha256
 from wta_sae.machine.origin import computed_by
 from wta_sae.machine.provenance import provenance
@@ -72,7 +72,7 @@ class Job(NamedTuple):
 
 
 def run(arguments: Namespace) -> None:
-    make_repeatable(arguments.seed, arguments.threads)
+    prepare_to_compute(arguments.seed, arguments.threads)
     options = read_options(arguments, TrainingOptions)
     cache = ActivationCache(arguments.activations)
     norm_factor = cache.manifest.norm_factor
