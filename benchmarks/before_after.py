@@ -1,6 +1,6 @@
 """What each stage's jobs take by the code of two checkouts, in turns: the CPU seconds of Table 1 before and after a change.
 
-    python benchmarks/before_after.py ../before .
+    python benchmarks/before_after.py ../before . --stages train-sae "evaluate tokens" "evaluate texts"
 
 Both checkouts hold a finished run of the default config, which their jobs read; what they write goes elsewhere. Of a stage's
 jobs the first of each kind (an SAE's variant, classes or quadrants, a split) is run, by one checkout and then by the other, and
@@ -69,13 +69,14 @@ def main() -> None:
     parser.add_argument("before", type=Path, help="checkout with a finished run")
     parser.add_argument("after", type=Path, help="another")
     parser.add_argument("--target", default="results/table1.tex", help="whose jobs are timed")
+    parser.add_argument("--stages", nargs="+", help="only these; pretraining alone takes minutes")
     arguments = parser.parse_args()
     checkouts = [arguments.before.resolve(), arguments.after.resolve()]
     before, after = (commands(checkout, arguments.target) for checkout in checkouts)
     name_processor()
     header("stage", "of", "jobs", "CPU s a job, before", "after", "times less", "all jobs, before", "after")
     totals = [0.0, 0.0]
-    for stage, kind in after:
+    for stage, kind in (one for one in after if arguments.stages is None or one[0] in arguments.stages):
         jobs = [before.get((stage, kind), []), after[stage, kind]]
         each = [
             processor_seconds(checkout, of_one[0]) if of_one else 0.0 for checkout, of_one in zip(checkouts, jobs, strict=True)
