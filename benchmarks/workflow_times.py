@@ -1,7 +1,6 @@
 """Time and memory of each rule of a finished run, from the last lines of its jobs' logs, as a Markdown table.
 
     python benchmarks/workflow_times.py results/demo
-    python benchmarks/workflow_times.py results/demo --before OTHER/results/demo
 
 Snakemake's benchmark files hold samples, half a minute apart; the last line of a log is what the system counted.
 """
@@ -37,18 +36,12 @@ def rule_times(run: Path) -> pd.DataFrame:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("run", type=Path, help="results folder of a run")
-    parser.add_argument("--before", type=Path, help="the same of an earlier run, beside whose it is set")
-    arguments = parser.parse_args()
-    times = rule_times(arguments.run)
-    before = rule_times(arguments.before).processor if arguments.before else None
-    named = () if before is None else ("CPU seconds before",)
-    header("rule", "jobs", *named, "CPU seconds, all jobs", "seconds, all jobs", "seconds, longest job", "peak memory, MB")
+    times = rule_times(parser.parse_args().run)
+    header("rule", "jobs", "CPU seconds, all jobs", "seconds, all jobs", "seconds, longest job", "peak memory, MB")
     for rule, one in times.iterrows():
-        earlier = () if before is None else (f"{before.get(rule, 0):,.0f}",)
         cells = (f"{one[name]:,.0f}" for name in ("processor", "seconds", "longest", "megabytes"))
-        row(f"`{rule}`", f"{one.jobs:.0f}", *earlier, *cells)
-    earlier = () if before is None else (f"{before.sum():,.0f}",)
-    row("all", f"{times.jobs.sum():.0f}", *earlier, f"{times.processor.sum():,.0f}", f"{times.seconds.sum():,.0f}", "", "")
+        row(f"`{rule}`", f"{one.jobs:.0f}", *cells)
+    row("all", f"{times.jobs.sum():.0f}", f"{times.processor.sum():,.0f}", f"{times.seconds.sum():,.0f}", "", "")
 
 
 if __name__ == "__main__":
