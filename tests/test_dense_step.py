@@ -132,9 +132,9 @@ def test_no_operation_of_a_dense_step_waits(variant, own):
     one.step(first)  # sets the decoder's bias by an iteration that ends where it has converged
     with Recording() as recording:
         dead = [one.step(x_BD).dead for x_BD in others]
-    assert recording.count > 100 * len(others)
+    assert recording.count > 50 * len(others)
     assert recording.found == []
-    assert variant == "wta" or dead[-1] > 0  # the auxiliary loss was among them
+    assert not one.rule.auxiliary_loss or dead[-1] > 0  # the auxiliary loss was among them
 
 
 @pytest.mark.parametrize("variant, own", SELECTIONS_AND_GATES)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import tensor
 
-from variant_rules import SELECTIONS
+from variant_rules import LOSSES, SELECTIONS
 from workflow import PAPERS
 from wta_sae.codes.dense_codes import DenseCodes
 from wta_sae.codes.dense_selection import top_k_dense
@@ -74,7 +74,7 @@ class PlainTrainer:
         values = (start.W_enc_FD.T, start.b_enc_F, start.W_dec_FD, start.b_dec_D)
         self.W_enc, self.b_enc, self.W_dec, self.b_dec = (v.detach().clone().requires_grad_() for v in values)
         self.parameters = [self.W_enc, self.b_enc, self.W_dec, self.b_dec, *self.rule.parameters.values()]
-        self.optimiser = torch.optim.Adam(self.parameters, lr=self.options.learning_rate)
+        self.optimiser = torch.optim.Adam(self.parameters, lr=self.options.learning_rate, betas=self.rule.adam_betas)
         self.silent = torch.zeros(LATENTS)
         self.steps = 0
 
@@ -174,6 +174,20 @@ def test_equals_the_plain_dense_step(arithmetic, variant, own, precision, tolera
     assert_same_weights(ours, plain, tolerance)
 
 
+@pytest.mark.parametrize("precision", [torch.float64], indirect=True)
+@pytest.mark.parametrize("form", ["fit_pairs", "fit_dense"])
+@pytest.mark.parametrize("variant", LOSSES)
+def test_a_variants_loss_is_trained_as_by_plain_autograd(variant, form, precision):
+    ours = trainer(variant, learning_rate=1e-3, own={"bandwidth": 0.05} if variant == "jumprelu" else NONE)
+    ours.rule.form = getattr(ours.rule, form)
+    plain = PlainTrainer(ours, variant, 4)
+    for x_BD in batches():
+        assert ours.step(x_BD).loss.item() == pytest.approx(plain.step(x_BD), rel=1e-9)
+    assert_same_weights(ours, plain, 1e-9)
+    for parameter, theirs in zip(ours.parameters[4:], plain.rule.parameters.values(), strict=True):
+        torch.testing.assert_close(parameter, theirs, rtol=1e-9, atol=1e-9)
+
+
 @pytest.mark.parametrize("precision, tolerance", [(torch.float64, 1e-9), (torch.float32, 1e-6)], indirect=["precision"])
 @pytest.mark.parametrize("variant", PAPERS)
 @both_arithmetics
@@ -245,12 +259,12 @@ def same_state(one, other):
 
 
 def test_saes_trained_together_end_as_each_does_alone():
-    stream = batches(30)
+    stream = batches(30)  # logged twice: some variant's loss is absurd at this learning rate
     together = [TrainingRun(variant, trainer(variant, steps=30)) for variant in VARIANTS]
-    train(together, stream, norm_factor=2.0, log_every=7)
+    train(together, stream, norm_factor=2.0, log_every=15)
     for run in together:
         alone = TrainingRun(run.name, trainer(run.name, steps=30))
-        train([alone], stream, norm_factor=2.0, log_every=7)
+        train([alone], stream, norm_factor=2.0, log_every=15)
         assert same_state(run.trainer, alone.trainer)
         assert run.curve == alone.curve
 

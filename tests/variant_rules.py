@@ -7,6 +7,7 @@ from wta_sae.variants.loading import rule_of, spec_of
 from wta_sae.variants.registry import VARIANTS
 
 SELECTIONS = [name for name in VARIANTS if issubclass(rule_of(name), SelectionRule)]
+LOSSES = [name for name in VARIANTS if name not in SELECTIONS]
 START = Moment(0, torch.tensor(torch.nan))
 
 

@@ -31,13 +31,18 @@ class ActivePairs(NamedTuple):
         offsets_B = _offsets(self.tokens_P, self.shape[0])
         return embedding_bag(self.latents_P, W_dec_FD, offsets_B, mode="sum", per_sample_weights=self.values_P)
 
-    def gradients(self, output_gradient_BD: Tensor, centred_BD: Tensor, W_dec_FD: Tensor) -> CodeGradients:
+    def gradients(
+        self, output_gradient_BD: Tensor, centred_BD: Tensor, W_dec_FD: Tensor, own_gradient_P: Tensor | None = None
+    ) -> CodeGradients:
+        """own_gradient_P: of the loss by the values, beside what they decode to."""
         latents = self.shape[1]
         order_P = order_by(self.latents_P, latents)
         tokens_P, values_P = self.tokens_P[order_P], self.values_P[order_P]
         offsets_F = _offsets(self.latents_P, latents)
         bags_P = self.latents_P[order_P]
         value_gradient_P = _pair_products(W_dec_FD, output_gradient_BD, tokens_P, offsets_F, bags_P, _SUM)
+        if own_gradient_P is not None:
+            value_gradient_P += own_gradient_P[order_P]
         return CodeGradients(
             W_enc_FD=embedding_bag(tokens_P, centred_BD, offsets_F, mode="sum", per_sample_weights=value_gradient_P),
             b_enc_F=torch.zeros_like(W_dec_FD[:, 0]).index_add_(0, bags_P, value_gradient_P),

@@ -63,6 +63,11 @@ def requested_saes(config: Mapping[str, Any]) -> list[SAESpec]:
     )
 
 
+def requested_variants(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """The sections of `saes` by their variants; what a config sets to null, to leave it out of the run, is none of them."""
+    return {name: section for name, section in config["saes"].items() if section is not None}
+
+
 def foreign_saes(config: Mapping[str, Any], trained: Iterable[str]) -> dict[str, str]:
     """SAEs from elsewhere: name -> SAELens directory. Raises UserError where one is not there or has a trained one's name."""
     for name, folder in config["foreign_saes"].items():
@@ -86,7 +91,7 @@ def with_settings(spec: SAESpec, changes: Mapping[str, Any]) -> SAESpec:
 def _sweep(config: Mapping[str, Any], seed: int) -> list[SAESpec]:
     latents, batch_tokens = config["training"]["latents"], config["training"]["batch_tokens"]
     specs = []
-    for name, section in config["saes"].items():
+    for name, section in requested_variants(config).items():
         variant = variant_named(name)
         options = variant.options.from_config(section)
         if variant.budget == "k":
@@ -110,7 +115,7 @@ def table1_saes(specs: Iterable[SAESpec], config: Mapping[str, Any]) -> list[SAE
 
 def matched_saes(specs: Iterable[SAESpec], config: Mapping[str, Any]) -> list[SAESpec]:
     """Every variant's ordinary SAEs whose budget is Table 1's k, of every seed among `specs`."""
-    at_rate = [name for name in config["saes"] if variant_named(name).budget == "rates"]
+    at_rate = [name for name in requested_variants(config) if variant_named(name).budget == "rates"]
     return saes_at_k(specs, config) + [
         spec for name in at_rate for spec in _ordinary_at_rate(specs, name, matched_rate(config))
     ]
@@ -141,5 +146,5 @@ def _ordinary_at_rate(specs: Iterable[SAESpec], variant: str, rate: float) -> li
 
 def saes_at_k(specs: Iterable[SAESpec], config: Mapping[str, Any]) -> list[SAESpec]:
     """Those at Table 1's k, of every variant that has a k."""
-    at_k = [name for name in config["saes"] if variant_named(name).budget == "k"]
+    at_k = [name for name in requested_variants(config) if variant_named(name).budget == "k"]
     return [spec for name in at_k for spec in specs if (spec.variant, spec.k) == (name, config["paper"]["table1_k"])]

@@ -6,6 +6,7 @@ processor's cache. Where few of many are wanted, the maxima of groups bound the 
 Shape suffixes: P values; R rows and M columns; G groups of columns; C candidates of a row.
 """
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -53,6 +54,16 @@ def group_maxima(values_RM: np.ndarray, k: int) -> np.ndarray:
     groups = min(max(GROUPS_A_WINNER * k, FEWEST_GROUPS), columns)
     size = columns // groups
     return torch.from_numpy(values_RM)[:, : size * groups].unflatten(1, (size, groups)).amax(1).numpy()
+
+
+def positions_of_largest_in_all(values_RM: np.ndarray, count: int) -> np.ndarray:
+    """Flat positions, ascending, of the largest of all rows together where they are positive; of ties at the cut the first."""
+    if count < 1:
+        return np.empty(0, dtype=np.int64)
+    # As many maxima of disjoint groups as are wanted are not below the bound, so none that is wanted is below it.
+    bound = kth_largest(group_maxima(values_RM, math.ceil(count / len(values_RM))).reshape(-1), count)
+    positions_P = positions_from(values_RM, lambda rows: bound)
+    return positions_P[mark_largest(values_RM.reshape(-1)[positions_P], count)]
 
 
 def positions_of_largest(values_RM: np.ndarray, k: int, all_ties: bool = False) -> np.ndarray:

@@ -8,17 +8,17 @@ from torch.optim.adam import adam
 
 from wta_sae.base.given import given
 
-BETAS, EPSILON = (0.9, 0.999), 1e-8
+EPSILON = 1e-8
 
 
 class Adam:
-    """Updates the parameters in place by their `grad`, as torch.optim.Adam(parameters, fused=True) does.
+    """Updates the parameters in place by their `grad`, as torch.optim.Adam(parameters, betas=betas, fused=True) does.
 
     state: that class's own, by parameter; on the parameters' device, step counts included.
     """
 
-    def __init__(self, parameters: Sequence[Tensor]) -> None:
-        self.parameters = list(parameters)
+    def __init__(self, parameters: Sequence[Tensor], betas: tuple[float, float]) -> None:
+        self.parameters, self.betas = list(parameters), betas
         self.state = [
             {
                 "step": torch.zeros((), device=parameter.device),
@@ -39,8 +39,8 @@ class Adam:
             [state["step"] for state in self.state],
             fused=True,
             amsgrad=False,
-            beta1=BETAS[0],
-            beta2=BETAS[1],
+            beta1=self.betas[0],
+            beta2=self.betas[1],
             lr=learning_rate,
             weight_decay=0.0,
             eps=EPSILON,

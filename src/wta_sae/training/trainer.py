@@ -85,7 +85,7 @@ class Trainer:
         self.b_enc_F = torch.zeros(options.latents, device=device)
         self.b_dec_D = torch.zeros(width, device=device)
         self.parameters = [self.W_enc_FD, self.b_enc_F, self.W_dec_FD, self.b_dec_D, *rule.parameters.values()]
-        self.adam = Adam(self.parameters)
+        self.adam = Adam(self.parameters, rule.adam_betas)
         # Active pairs alone or dense tensors: equal in what they give, and each the faster on its device.
         self.select_top_k: Select = top_k_pairs if device.type == "cpu" else top_k_dense
         # One buffer for all steps: fresh memory of this size costs more than it takes to fill it.

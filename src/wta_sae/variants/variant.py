@@ -44,9 +44,9 @@ class Variant:
             raise ValueError(f"{self.name}: an option cannot have the name of a budget, {', '.join(sorted(taken))}")
 
     def schema(self) -> dict[str, Any]:
-        """JSON schema of the variant's section in the config: its budget, and its options."""
+        """JSON schema of the variant's section in the config: its budget, and its options; or null, for none."""
         properties = {self.budget: BUDGETS[self.budget], **self.options.schema()}
-        return {"type": "object", "additionalProperties": False, "required": [self.budget], "properties": properties}
+        return {"type": ["object", "null"], "additionalProperties": False, "required": [self.budget], "properties": properties}
 
     def l0_budget(self, k: int, latents: int, batch_tokens: int) -> float:
         """Active latents a token that training allows: k, or winners * F / B."""

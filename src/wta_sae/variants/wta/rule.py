@@ -1,17 +1,17 @@
 """Winner-takes-all: each latent keeps its largest activations over a batch's tokens.
 
-Shape suffixes: B tokens of a batch, F latents, P pairs.
+Shape suffixes: B tokens of a batch, F latents.
 """
 
 from dataclasses import replace
 
-import numpy as np
-import torch
 from torch import Tensor
 
-from wta_sae.codes.active_pairs import ActivePairs, order_by
+from wta_sae.codes.active_pairs import ActivePairs
 from wta_sae.codes.dense_codes import DenseCodes
 from wta_sae.codes.dense_selection import keep_down_to_kth
+from wta_sae.codes.fast_selection import pairs_of_winners
+from wta_sae.codes.selections import winners_of_latents
 from wta_sae.codes.variant_rule import Moment, SelectionRule
 from wta_sae.sae.quickselect import positions_of_largest
 from wta_sae.sae.readouts import above_threshold
@@ -29,17 +29,12 @@ class Rule(SelectionRule):
         """Ties at the cut are all kept."""
         if self._gate_is_on(moment.step):
             pre_BF = above_threshold(pre_BF, moment.threshold)
-        cut_F = pre_BF.topk(self.k, dim=0).values[-1]
-        return pre_BF.masked_fill(pre_BF < cut_F, 0)
+        return winners_of_latents(pre_BF, self.k)
 
     def select_pairs(self, pre_BF: Tensor, moment: Moment) -> ActivePairs:
         self._gate(pre_BF, moment)
-        pre_RM = pre_BF.T.contiguous().numpy()
-        positions_P = positions_of_largest(pre_RM, self.k, all_ties=True)
-        latents_P, tokens_P = np.divmod(positions_P, pre_RM.shape[1])
-        tokens, latents, values = map(torch.from_numpy, (tokens_P, latents_P, pre_RM.reshape(-1)[positions_P]))
-        by_token_P = order_by(tokens, len(pre_BF))
-        return ActivePairs(tokens[by_token_P], latents[by_token_P], values[by_token_P], tuple(pre_BF.shape))
+        pre_FB = pre_BF.T.contiguous().numpy()
+        return pairs_of_winners(pre_FB, positions_of_largest(pre_FB, self.k, all_ties=True))
 
     def select_dense(self, pre_BF: Tensor, moment: Moment) -> DenseCodes:
         self._gate(pre_BF, moment)

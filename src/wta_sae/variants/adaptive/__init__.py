@@ -1,0 +1,1 @@
+"""Winner-takes-all by demand"""

@@ -1,0 +1,1 @@
+"""BatchTopK with a floor for each latent"""

@@ -1,0 +1,1 @@
+"""TopK with a floor for each latent"""

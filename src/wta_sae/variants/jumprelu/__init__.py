@@ -1,0 +1,1 @@
+"""JumpReLU: a trained threshold for each latent"""

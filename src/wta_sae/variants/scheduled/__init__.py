@@ -1,0 +1,1 @@
+"""Winner-takes-all first, demand later"""

@@ -1,0 +1,1 @@
+"""Winner-takes-all with a penalty on dense tokens"""
