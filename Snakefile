@@ -22,6 +22,13 @@ include: "workflow/rules/language_model.smk"
 include: "workflow/rules/activations.smk"
 include: "workflow/rules/train.smk"
 include: "workflow/rules/evaluate.smk"
+
+
+if PLAN.planted:
+
+    include: "workflow/rules/synthetic.smk"
+
+
 include: "workflow/rules/paper.smk"
 
 

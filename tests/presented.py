@@ -3,12 +3,12 @@
 from synthetic_metrics import CONFIG, MATCHED_RATE, METRICS, PROVENANCE, PUBLISHED, ROOT, TABLE_K, TABLE_RATE, run_of
 from wta_sae.presentation import tables
 from wta_sae.presentation.notation import LATEX
-from wta_sae.presentation.prose import numbers_tex, reproduction_report, table_claims
+from wta_sae.presentation.prose import numbers_tex, reproduction_report, table_claims, truth_section
 from wta_sae.presentation.published import read_contributions
 from wta_sae.presentation.run_metrics import RunMetrics
 from wta_sae.presentation.templates import render
 
-TABLES = ("table1.tex", "table_matched.tex", "table_published.tex", "table_claims.tex", "table2.tex")
+TABLES = ("table1.tex", "table_matched.tex", "table_published.tex", "table_claims.tex", "table2.tex", "table_truth.tex")
 
 
 def presented(name, metrics=METRICS, config=CONFIG, provenance=PROVENANCE, rate=TABLE_RATE, contributions=None):
@@ -24,6 +24,10 @@ def presented(name, metrics=METRICS, config=CONFIG, provenance=PROVENANCE, rate=
             return render(template, LATEX, contributions=found)
         case "table_claims.tex":
             return table_claims(template, run_of(metrics, config))
+        case "table_truth.tex":
+            return tables.table_truth(template, RunMetrics(metrics).synthetic)
+        case "truth.tex":
+            return truth_section(template, run_of(metrics, config))
         case "numbers.tex":
             return numbers_tex(template, run_of(metrics, config), provenance)
         case "reproduction.md":

@@ -27,6 +27,8 @@ MATCHED_VARIANCES = {
     "batch_topk": {"matched_topk": 0.88, "matched_threshold": 0.892, "matched_per_latent": 0.871},
     "topk": {"matched_topk": 0.912, "matched_threshold": 0.891, "matched_per_latent": 0.86},
 }
+TRUTH_VARIANCES = {"wta": (0.83, 0.65), "batch_topk": (0.70, 0.81), "topk": (0.78, 0.80), "adaptive": (0.77, 0.85)}
+"""At exponents 0 and 1: WTA ahead, then behind."""
 ABLATIONS = {"gate": -0.03, "encoder_bias": -0.1, "packing": 0.005, "all": -0.12}
 """What each takes from the explained variance."""
 
@@ -86,7 +88,7 @@ def synthetic(lowest_variance: float = 0.2, seeds: tuple[int, ...] = (42, 43, 44
             for seed in seeds if k == TABLE_K else seeds[:1]:
                 records += baseline_rows(variant, k, variance, seed)
     for seed in seeds:
-        records += matched_rows(seed)
+        records += matched_rows(seed) + truth_rows(seed)
     return table(records)
 
 
@@ -129,6 +131,19 @@ def matched_rows(seed: int) -> list[dict]:
             l0 = 16.0 if inference == "matched_topk" else 16.1 + 0.05 * step
             values = core_values(l0, variance + 0.001 * step, TABLE_K)
             records += rows(named(f"{variant}-k16", seed), variant, inference, values, seed=seed, **columns)
+    return records
+
+
+def truth_rows(seed: int, changes: dict[str, tuple[float, float]] | None = None) -> list[dict]:
+    """Of TRUTH_VARIANCES, or with some of it changed, at exponents 0 and 1; every rule at equal L0 has the same."""
+    records = []
+    for variant, variances in (TRUTH_VARIANCES | (changes or {})).items():
+        for exponent, variance in zip((0.0, 1.0), variances, strict=True):
+            for rule in ("matched_topk", "matched_threshold", "matched_per_latent"):
+                value = variance + 0.01 * STEPS_OF_SEEDS[seed]
+                values = {"explained_variance": value, "matched_cosine": value - 0.02, "features_found": value - 0.1, "l0": 4.0}
+                sae = f"{variant}-k4-zipf{exponent:g}-seed{seed}"
+                records += rows(sae, variant, rule, values, seed=seed, zipf_exponent=exponent)
     return records
 
 

@@ -25,16 +25,23 @@ def lm():
     return golden.TableModel(torch.tensor([[9.0, 9.0], [1.0, 2.0], [3.0, 4.0], [-1.0, -1.0]]))
 
 
+def residuals(lm, tokens_CL, batch_contexts=16):
+    """In batches, of the tokens that count, and their number."""
+    batches = [lm.residual(batch_SL)[lm.valid(batch_SL)] for batch_SL in tokens_CL.split(batch_contexts)]
+    return batches, sum(map(len, batches))
+
+
 TOKENS = torch.tensor([[0, 1, 2], [0, 2, 1]])  # 0 is special and does not count
 
 
 @pytest.mark.parametrize(("l0", "cut"), [(0.5, 3.5), (1, 2.5), (1.5, 1.5), (2, 0.0)])
 def test_the_cut_lies_between_what_is_kept_and_what_is_not(lm, sae, l0, cut):
-    assert thresholds_at_l0(lm, sae, TOKENS, l0, ONE_CUT)["cut"].item() == cut
+    assert thresholds_at_l0(sae, l0, ONE_CUT, *residuals(lm, TOKENS))["cut"].item() == cut
 
 
 def test_latents_keep_their_proportions_and_silent_ones_stay_silent(lm, sae):
-    found = thresholds_at_l0(lm, sae, TOKENS, 1, {"own": torch.tensor([1.0, 4.0]), "silent": torch.tensor([torch.inf, 1.0])})
+    shapes = {"own": torch.tensor([1.0, 4.0]), "silent": torch.tensor([torch.inf, 1.0])}
+    found = thresholds_at_l0(sae, 1, shapes, *residuals(lm, TOKENS))
     # In units of the shape: 1 and 3 for the first latent, 0.5 and 1 for the second. Two of four kept ties at 1.
     assert found["own"].tolist() == [1.0, 4.0]
     assert found["silent"].tolist() == [torch.inf, 0.0]  # the second latent has two values for two places: nothing to cut
@@ -43,7 +50,7 @@ def test_latents_keep_their_proportions_and_silent_ones_stay_silent(lm, sae):
 def test_the_batch_size_does_not_matter():
     lm, sae, tokens = golden.language_model(), golden.saes()["batchtopk"], golden.tokens()[:24]
     shapes = {"one": torch.ones(()), "own": torch.rand(512, generator=torch.Generator().manual_seed(0)) + 0.5}
-    small, large = (thresholds_at_l0(lm, sae, tokens, 6, shapes, size) for size in (5, 24))
+    small, large = (thresholds_at_l0(sae, 6, shapes, *residuals(lm, tokens, size)) for size in (5, 24))
     for name in shapes:
         assert small[name].allclose(large[name], rtol=1e-5)
         codes = replace(sae, threshold=large[name]).encode(lm.residual(tokens)[lm.valid(tokens)])

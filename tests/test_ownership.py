@@ -206,7 +206,7 @@ def test_every_output_of_a_rule_is_known_as_one():
         output[1] for body in RULES.values() if (output := re.search(r"^ +output:\n((?:^ {8}.*\n)+)", body, re.MULTILINE))
     ]
     names = {name for output in outputs for name in re.findall(r"^ {8}(\w+)=", output, re.MULTILINE)}
-    assert names == {"out", "pdf", "png", "latents_out"}
+    assert names == {"out", "pdf", "png", "latents_out", "world_out"}
     for name in names:
         assert outputs_of({name: "path"}) == ["path"], name
     assert outputs_of({"out": ["a", "b"], "latents_out": None, "layout": "c"}) == ["a", "b"]

@@ -15,6 +15,7 @@ from wta_sae.presentation.drawing import save_figure
 from wta_sae.presentation.frontier_figure import draw_figure3
 from wta_sae.presentation.run_metrics import RunMetrics
 from wta_sae.presentation.sweep_figure import draw_figure2
+from wta_sae.presentation.truth_figure import draw_figure4
 
 needs_latex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is not installed")
 
@@ -23,13 +24,14 @@ needs_latex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is
 def inputs(tmp_path_factory) -> Path:
     """A folder with all that paper/main.tex inputs."""
     folder = tmp_path_factory.mktemp("results")
-    for name in (*TABLES, "numbers.tex"):
+    for name in (*TABLES, "numbers.tex", "truth.tex"):
         write_text(folder / name, presented(name))
     metrics = RunMetrics(METRICS)
     figures = (
         draw_figure1(COSINES, PUBLISHED, metrics.winners),
         draw_figure2(metrics, PUBLISHED, TABLE_K),
         draw_figure3(metrics, TABLE_K),
+        draw_figure4(metrics.synthetic),
     )
     for number, figure in enumerate(figures, start=1):
         save_figure(figure, folder / f"figure{number}.pdf", folder / f"figure{number}.png")

@@ -27,7 +27,8 @@ def test_every_collection_holds_what_its_saes_are_evaluated_by():
     for collected in PLAN.collections.values():
         for sae, evaluations in collected.items():
             assert evaluations and set(evaluations) <= set(PLAN.evaluations(sae))
-    assert set(PLAN.collections["metrics"]) == set(PLAN.saes)
+    assert set(PLAN.collections["metrics"]) == {*PLAN.saes, *PLAN.on_synthetic}
+    assert set(PLAN.collections["figure4"]) == set(PLAN.on_synthetic)
     assert len(PLAN.collections["table1"]) == len(PLAN.collections["table_matched"]) == 9
     assert not any(PLAN.saes[sae].ablation for sae in PLAN.collections["figure2"])
 
@@ -41,6 +42,8 @@ def test_a_variant_beyond_the_paper_is_in_figure_3_and_at_equal_l0_and_in_nothin
     own = {sae for sae in plan.saes if plan.saes[sae].variant == "mine"}
     assert own == {"mine-k16", "mine-k64", "mine-k16-seed43", "mine-k16-seed44"}
     collected = {name: own & set(saes) for name, saes in plan.collections.items()}
+    planted = {f"mine-k4-{world}" for world in plan.worlds}
+    assert planted == set(plan.on_synthetic) & set(plan.collections["metrics"]) - set(PLAN.on_synthetic)
     assert collected["metrics"] == collected["figure3"] == own
     assert collected["table_matched"] == own - {"mine-k64"}
     assert collected["table1"] == collected["figure2"] == own & set(plan.sweep) == set()

@@ -81,7 +81,8 @@ STAGE_OF |= {name: name.replace("_", "-") for name in MADE}
 def test_every_stage_is_run_by_a_rule_that_follows_its_code():
     """`stage` gives a rule its digest. What is freed by hand is run each time that it is asked for."""
     assert set(STAGE_OF.values()) == set(STAGES) - {"free-activations", "train-sae"}
-    assert 'code_sha256("train-sae", *rules_of(' in RULES["of the loop in train.smk"]
+    for rule in ("of the loop in train.smk", "train_planted_saes"):
+        assert 'code_sha256("train-sae", *rules_of(' in RULES[rule]
     assert '"code": lambda wildcards: code_sha256(' in SMK
 
 
@@ -89,8 +90,9 @@ FETCHING = {"fetch_text", "fetch_language_model", "fetch_labelled_texts"}
 TRAINING = {f"train_sae of {name}" for name in VARIANTS}
 ON_TOKENS = {"evaluate_tokens", "evaluate_matched"}
 ON_SAES = ON_TOKENS | {"evaluate_texts", "calibrate"}
-WHOLE_RUN = {"table_claims", "reproduction", "numbers"}
-OF_METRICS = {"table1", "table_matched", "table_published", "figure2", "figure3"} | WHOLE_RUN
+WHOLE_RUN = {"table_claims", "reproduction", "numbers", "truth"}
+OF_TRUTH = {"figure4", "table_truth"}
+OF_METRICS = {"table1", "table_matched", "table_published", "figure2", "figure3"} | OF_TRUTH | WHOLE_RUN
 SHOWN = {"collect_metrics"} | OF_METRICS
 EDITS = {  # a file -> the rules that run again by themselves, and no others; what is made from theirs follows
     "base/progress.py": set(),
@@ -102,23 +104,30 @@ EDITS = {  # a file -> the rules that run again by themselves, and no others; wh
     "text/labelled_groups.py": {"cache_texts"},
     "language_model/pretraining.py": {"train_language_model"},
     "activations/caching.py": {"cache_activations"},
-    "activations/cache.py": {"cache_activations"} | TRAINING,
+    "activations/shards.py": {"cache_activations", "make_synthetic"},
+    "activations/cache.py": {"cache_activations", "make_synthetic"} | TRAINING,
+    "synthetic/world.py": {"make_synthetic", "evaluate_truth"},
     "training/trainer.py": TRAINING,
     "variants/wta/rule.py": {"train_sae of wta"},
+    "variants/adaptive/rule.py": {"train_sae of adaptive", "train_sae of scheduled"},
     "variants/topk/spec.py": SHOWN,
     "variants/variant.py": SHOWN | TRAINING,
     "variants/registry.py": SHOWN,
-    "sae/compatibility.py": ON_SAES,
-    "sae/load.py": ON_SAES | {"import_sae"},
-    "sae/saelens_config.py": ON_SAES | {"import_sae", "collect_metrics", "figure1"},
+    "sae/compatibility.py": ON_SAES | {"evaluate_truth"},
+    "sae/load.py": ON_SAES | {"import_sae", "evaluate_truth"},
+    "sae/calibration.py": {"calibrate", "evaluate_truth"},
+    "sae/saelens_config.py": ON_SAES | {"import_sae", "evaluate_truth", "collect_metrics", "figure1"},
     "metrics/subspace.py": ON_TOKENS,
     "metrics/scr.py": {"train_probes", "evaluate_texts"},
     "metrics/pooling.py": {"train_probes", "evaluate_texts"},
+    "metrics/true_features.py": {"evaluate_truth"},
     "metrics/columns.py": {"collect_metrics"} | OF_METRICS,
     "presentation/run.py": {"figure2"} | WHOLE_RUN,
     "presentation/claims.py": WHOLE_RUN,
-    "presentation/tables.py": {"table1", "table_matched", "table_published"},
-    "presentation/templates.py": {"table1", "table2", "table_matched", "table_published"} | WHOLE_RUN,
+    "presentation/truth_claims.py": WHOLE_RUN,
+    "presentation/tables.py": {"table1", "table_matched", "table_published", "table_truth"},
+    "presentation/templates.py": {"table1", "table2", "table_matched", "table_published", "table_truth"} | WHOLE_RUN,
+    "presentation/truth_figure.py": {"figure4"},
     "presentation/frontier_figure.py": {"figure3"},
     "presentation/pdf.py": {"paper"},
 }
@@ -138,8 +147,9 @@ def test_every_artifact_has_a_caption_in_the_report():
         "figure1.pdf",
         "figure2.png",
         "figure3.pdf",
+        "figure4.pdf",
     }
-    assert len(artifacts) == 11
+    assert len(artifacts) == 14
     template = jinja2.Template((ROOT / "workflow/report/artifact.rst").read_text())
     for name in artifacts:
         job = {"wildcards": {"artifact": name}, "config": {"run": "mine"}}

@@ -19,14 +19,19 @@ if TYPE_CHECKING:  # what type checkers see; `X as X` marks it as public
     from wta_sae.metrics.scr import scr_metrics as scr_metrics
     from wta_sae.metrics.subspace import evaluate_subspace as evaluate_subspace
     from wta_sae.metrics.tpp import tpp_metrics as tpp_metrics
+    from wta_sae.metrics.true_features import truth_metrics as truth_metrics
     from wta_sae.sae.load import load_sae as load_sae
     from wta_sae.sae.sae import SAE as SAE
     from wta_sae.sae.save import save_sae as save_sae
+    from wta_sae.synthetic.world import new_world as new_world
+    from wta_sae.synthetic.world import read_world as read_world
 
 _MODULE_OF = {
     "SAE": "sae.sae",
     "load_sae": "sae.load",
     "save_sae": "sae.save",
+    "new_world": "synthetic.world",
+    "read_world": "synthetic.world",
     "LanguageModel": "language_model.model",
     "load_language_model": "language_model.model",
     "Evaluation": "metrics.evaluation",
@@ -39,6 +44,7 @@ _MODULE_OF = {
     "scr_metrics": "metrics.scr",
     "evaluate_subspace": "metrics.subspace",
     "tpp_metrics": "metrics.tpp",
+    "truth_metrics": "metrics.true_features",
 }
 __all__ = list(_MODULE_OF)
 

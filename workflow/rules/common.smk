@@ -76,6 +76,7 @@ LAYER = {"layer": config["language_model"]["layer"]}
 PLAN = checked(run_plan, config)
 CONTEXTS = requested_contexts(config, PLAN.saes.values())
 CACHES = {cache_name(config, spec): contexts_name(spec) for spec in PLAN.saes.values()}
+WORLDS = list(PLAN.worlds)
 CLASS_SETS = {one.name: one for one in checked(class_sets, config)}
 CONCEPT_PAIRS = {pair.name: pair for pair in checked(concept_pairs, config)}
 FETCHED_DATASETS = {name: checked(fetch_options, config, name) for name in drawn_datasets(config, HUB)}
@@ -93,9 +94,12 @@ if config["text"]["source"] == "hub":
     TEXT_MB = round(config["text"]["hub"]["characters"] / 1e6)
 
 RUN = f"results/{config['run']}"
+FIGURES = (1, 2, 3, 4) if PLAN.planted else (1, 2, 3)
 ARTIFACTS = (
     *("paper.pdf", "table1.tex", "table_published.tex", "table_matched.tex", "table_claims.tex", "table2.tex", "numbers.tex"),
-    *(f"figure{number}.{suffix}" for number in (1, 2, 3) for suffix in ("pdf", "png")),
+    "truth.tex",
+    *(["table_truth.tex"] if PLAN.planted else []),
+    *(f"figure{number}.{suffix}" for number in FIGURES for suffix in ("pdf", "png")),
     "reproduction.md",
 )
 DOCUMENTS = f"<run>/text/{config['text']['source']}.parquet"
@@ -167,6 +171,16 @@ def training_flags(specs):
 def rules_of(specs):
     """The modules of their variants' rules, which are all of the variants' code that their training follows."""
     return sorted({rule_module(spec.variant) for spec in specs})
+
+
+def planted_flags(wildcards):
+    """What sets the SAEs of a job on synthetic activations apart, its cache and its seed among it, in the order of WORLDS."""
+    saes = []
+    for world, spec in zip(WORLDS, PLAN.planted[wildcards.planted]):
+        own = {"activations": f"{RUN}/synthetic/{world}", "seed": spec.seed, "variant": spec.variant, "k": spec.k}
+        own |= {name: value for name, value in {"rates": spec.rates, "options": spec.options.words()}.items() if value}
+        saes.append(flags(own))
+    return " --and ".join(saes)
 
 
 def inference_rules(wildcards):

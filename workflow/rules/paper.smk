@@ -58,11 +58,14 @@ MADE_FROM = {
     | PUBLISHED,
     "figure2": WHOLE_RUN | {"metrics": "<run>/figure2.csv"},
     "figure3": {"metrics": "<run>/figure3.csv"},
+    "figure4": {"metrics": "<run>/figure4.csv"},
     "table1": {"metrics": "<run>/table1.csv"} | PUBLISHED,
     "table_matched": {"metrics": "<run>/table_matched.csv"},
     "table_published": {"metrics": "<run>/metrics.csv"} | PUBLISHED,
+    "table_truth": {"metrics": "<run>/figure4.csv"},
     "table_claims": WHOLE_RUN,
     "table2": {"contributions": "paper/contributions.yaml"},
+    "truth": WHOLE_RUN,
     "numbers": WHOLE_RUN | {"provenance": "<run>/provenance.json"},
     "reproduction": WHOLE_RUN,
 }
@@ -151,4 +154,11 @@ rule artifact:
         "cp {input} {input}.copy > {log} 2>&1 && mv {input}.copy {output}"
 
 
-CATEGORIES = {"paper": "Paper", "table": "Tables", "numbers": "Tables", "figure": "Figures", "reproduction": "Reproduction"}
+CATEGORIES = {
+    "paper": "Paper",
+    "table": "Tables",
+    "numbers": "Tables",
+    "truth": "Tables",
+    "figure": "Figures",
+    "reproduction": "Reproduction",
+}

@@ -54,6 +54,7 @@ def _rows(run: str, metadata: dict[str, Any], record: dict[str, Any]) -> list[di
         "k_per_token": metadata["k"] if per_token else None,
         "k_per_latent": None if per_token else metadata["k"],
         "seed": metadata["seed"],
+        "zipf_exponent": metadata.get("synthetic", {}).get("zipf"),
         "ablation": metadata.get("ablation"),
         "inference": record["inference"],
     }

@@ -1,5 +1,6 @@
 """The tidy table of metrics: its columns, and what is no metric in the records that it is made of."""
 
+# zipf_exponent: of the synthetic activations that an SAE was trained on; empty for those of a language model.
 # What a record says beside its metrics.
 DESCRIPTION = ("sae", "inference", "rates", "undefined", "differences")
 COLUMNS = [
@@ -10,6 +11,7 @@ COLUMNS = [
     "k_per_token",
     "k_per_latent",
     "seed",
+    "zipf_exponent",
     "ablation",
     "inference",
     "metric",

@@ -15,6 +15,7 @@ from wta_sae.plan.saes import (
     table1_saes,
     trained_together,
 )
+from wta_sae.plan.synthetic import WorldSpec, planted_saes, requested_worlds
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,8 @@ class RunPlan:
 
     saes: those that it trains; foreign: those from elsewhere, with their directories. sweep: the WTA SAEs of the first seed.
     compared: those whose metrics on labelled texts are wanted too: the tables', and all of a variant whose budget is `rates`.
-    together: the groups in which they are trained. ordinary: all that are no ablation.
+    together: the groups in which they are trained. ordinary: all that are no ablation. worlds: of the synthetic activations;
+    planted: the SAEs that train on them, not among `saes`, as `planted_saes` has them.
     """
 
     saes: dict[str, SAESpec]
@@ -34,9 +36,21 @@ class RunPlan:
     sweep: tuple[str, ...]
     compared: tuple[str, ...]
     together: tuple[tuple[str, ...], ...]
+    worlds: dict[str, WorldSpec]
+    planted: dict[str, list[SAESpec]]
+
+    @cached_property
+    def on_synthetic(self) -> tuple[str, ...]:
+        """The SAEs that train on synthetic activations."""
+        return tuple(spec.name for specs in self.planted.values() for spec in specs)
 
     def evaluations(self, sae: str) -> list[str]:
-        """The evaluations of an SAE: on tokens all, on labelled texts those that are compared and those from elsewhere."""
+        """The evaluations of an SAE: on tokens all, on labelled texts those that are compared and those from elsewhere.
+
+        Of one on synthetic activations, what it found of their true features.
+        """
+        if sae in self.on_synthetic:
+            return ["truth"]
         on_texts = ["texts"] if self._is_compared(sae) else []
         return ["tokens", *on_texts, *(["matched"] if sae in self.matched else [])]
 
@@ -48,10 +62,11 @@ class RunPlan:
     def collections(self) -> dict[str, dict[str, list[str]]]:
         """The tidy tables by their names: the SAEs of each, and which of an SAE's evaluations."""
         return {
-            "metrics": {sae: self.evaluations(sae) for sae in [*self.saes, *self.foreign]},
+            "metrics": {sae: self.evaluations(sae) for sae in [*self.saes, *self.foreign, *self.on_synthetic]},
             "table1": {sae: ["tokens", "texts"] for sae in self.table1},
             "figure2": {sae: ["tokens"] for sae in self.ordinary if self.saes[sae].variant in COMPARED_IN_PAPER},
             "figure3": {sae: ["tokens"] for sae in [*self.ordinary, *self.foreign]},
+            "figure4": {sae: ["truth"] for sae in self.on_synthetic},
             "table_matched": {sae: ["matched"] for sae in self.matched},
         }
 
@@ -75,6 +90,8 @@ def run_plan(config: Mapping[str, Any]) -> RunPlan:
         sweep=_names([spec for spec in first if spec.variant == WTA]),
         compared=_names(compared),
         together=tuple(map(_names, trained_together(specs, config))),
+        worlds={world.name: world for world in requested_worlds(config)},
+        planted=planted_saes(config),
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from wta_sae.presentation.estimates import Estimate
 from wta_sae.presentation.notation import LATEX
 from wta_sae.presentation.run_metrics import RunMetrics
+from wta_sae.presentation.synthetic_metrics import SyntheticMetrics
 
 BEST_IN_WORDS = (
     "Bold: the best value, with all that read the same or lie within one joint standard deviation of it, "
@@ -50,7 +51,7 @@ def arrow(direction: str) -> str:
     return {"higher": r"~$\uparrow$", "lower": r"~$\downarrow$", "none": ""}[direction]
 
 
-def over_seeds(metrics: RunMetrics) -> str:
+def over_seeds(metrics: RunMetrics | SyntheticMetrics) -> str:
     """What a cell is, for a caption."""
     seeds = metrics.table["seed"].nunique()
     return f"Mean and standard deviation over {seeds} seeds." if seeds > 1 else "One seed."

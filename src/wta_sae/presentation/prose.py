@@ -1,5 +1,6 @@
 """The paper's numbers and conclusions, and the report on text against code: their templates with a run's values in them."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from wta_sae.presentation.papers_readouts import NAMED, PAPERS_TITLES
 from wta_sae.presentation.run import Run
 from wta_sae.presentation.run_metrics import SCR
 from wta_sae.presentation.templates import filled, render
+from wta_sae.presentation.truth_claims import ahead_at_every_exponent, equal_rate_hypothesis
 
 
 def numbers_tex(template: Path, run: Run, provenance: dict[str, Any]) -> str:
@@ -24,6 +26,13 @@ def numbers_tex(template: Path, run: Run, provenance: dict[str, Any]) -> str:
 def reproduction_report(template: Path, run: Run) -> str:
     """The report, as Markdown. What the run did not measure is an em dash."""
     return filled(render(template, MARKDOWN, **_values(run, MARKDOWN)))
+
+
+def truth_section(template: Path, run: Run) -> str:
+    """The section on true features, in LaTeX; empty where the run has no synthetic activations."""
+    synthetic = run.metrics.synthetic
+    values = {"metrics": synthetic, "hypothesis": equal_rate_hypothesis(synthetic)}
+    return render(template, LATEX, run=run, verdicts=VERDICTS, ahead=partial(ahead_at_every_exponent, synthetic), **values)
 
 
 def table_claims(template: Path, run: Run) -> str:

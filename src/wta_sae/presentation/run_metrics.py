@@ -13,12 +13,14 @@ from wta_sae.machine.files import anew
 from wta_sae.metrics.columns import COLUMNS, FOREIGN
 from wta_sae.plan.papers_variants import WTA
 from wta_sae.presentation.estimates import UNMEASURED, Estimate, Sweep
+from wta_sae.presentation.synthetic_metrics import SyntheticMetrics
 from wta_sae.variants.readout import Readout
 from wta_sae.variants.registry import VARIANTS, variant_named
 from wta_sae.variants.variant import Variant
 
 SCR = "scr_metric_threshold_20"  # Table 1's
 MATCHED_RULES = ("matched_topk", "matched_threshold", "matched_per_latent")  # of the comparison at equal L0
+NUMERIC_COLUMNS = ("sparsity_rate", "k_per_token", "k_per_latent", "zipf_exponent", "value")
 BUDGET_COLUMNS = {"rates": "sparsity_rate", "k": "k_per_token"}
 
 
@@ -34,7 +36,7 @@ def read_metrics(path: Path) -> "RunMetrics":
     if missing:
         raise UserError(f"{path}: lacks the column {missing[0]!r}; {anew(path)}")
     try:
-        numbers = {name: pd.to_numeric(table[name]) for name in ("sparsity_rate", "k_per_token", "k_per_latent", "value")}
+        numbers = {name: pd.to_numeric(table[name]) for name in NUMERIC_COLUMNS}
     except ValueError as error:
         raise UserError(f"{path}: not a number ({error}); {anew(path)}") from error
     return RunMetrics(table.assign(**numbers))
@@ -43,12 +45,15 @@ def read_metrics(path: Path) -> "RunMetrics":
 class RunMetrics:
     """Means and spreads over seeds, by variant, budget, inference rule, metric and ablation.
 
-    table: as `collect-metrics` writes it. Raises UserError where one seed has several values of one thing.
+    table: as `collect-metrics` writes it, of which the SAEs on a language model's activations are kept; `synthetic` has the
+    others. Raises UserError where one seed has several values of one thing.
     """
 
     def __init__(self, table: pd.DataFrame) -> None:
-        self.table = table
-        self._estimates = _over_seeds(table)
+        of_language_model = table["zipf_exponent"].isna()
+        self.table = table[of_language_model]
+        self.synthetic = SyntheticMetrics(table[~of_language_model])
+        self._estimates = _over_seeds(self.table)
 
     def of(self, variant: str, inference: str | None, metric: str, budget: float, ablation: str | None = None) -> Estimate:
         """One metric of the SAEs that differ in their seed only.

@@ -8,6 +8,7 @@ from wta_sae.presentation.estimates import Estimate
 from wta_sae.presentation.notation import LATEX
 from wta_sae.presentation.papers_readouts import BASELINE_READOUTS, PAPERS_READOUTS, WTA_READOUTS
 from wta_sae.presentation.run_metrics import MATCHED_RULES, RunMetrics, budget_of
+from wta_sae.presentation.synthetic_metrics import SyntheticMetrics
 from wta_sae.presentation.templates import render
 
 PARTS = {
@@ -42,6 +43,18 @@ def table_published(template: Path, metrics: RunMetrics, published: dict[str, An
     """
     values = {"metrics": metrics, "published": published, "table_rate": table_rate, "k": k}
     return render(template, LATEX, baselines=BASELINE_READOUTS, **values, **PARTS)
+
+
+def table_truth(template: Path, metrics: SyntheticMetrics) -> str:
+    """What each variant gives back and finds of true features, by their exponent."""
+
+    def estimates(metric: str, exponent: float) -> list[Estimate]:
+        return [metrics.of(one.name, metric, exponent) for one in metrics.variants]
+
+    def groups(shown: list[tuple[str, str]]) -> list[tuple[str, int]]:
+        return [(title, len(metrics.exponents)) for _, title in shown]
+
+    return render(template, LATEX, metrics=metrics, estimates=estimates, groups=groups, **PARTS)
 
 
 def table_matched(template: Path, metrics: RunMetrics, matched_rate: float, k: int) -> str:

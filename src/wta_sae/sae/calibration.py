@@ -1,42 +1,56 @@
 """Inference thresholds at which an SAE reaches a wanted L0: what makes SAEs of unlike rules comparable at equal cost.
 
-Shape suffixes: C contexts, S sequences of a batch, N tokens of a batch, F latents, A activations that are kept.
+Shape suffixes: N tokens of a batch, D model width, F latents, A activations that are kept.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor
 
 from wta_sae.base.errors import UserError
-from wta_sae.base.progress import progress
-from wta_sae.language_model.model import LanguageModel, check_tokens
-from wta_sae.sae.compatibility import check_saes
+from wta_sae.base.given import given
 from wta_sae.sae.sae import SAE, encode_with_each
 
 TOLERANCE = 0.01  # of the wanted L0
 
 
+def at_equal_l0(
+    sae: SAE, l0: int, batches: Callable[[], Iterable[Tensor]], tokens: int
+) -> tuple[dict[str, SAE], dict[str, float]]:
+    """An SAE under the three rules of the comparison at equal L0, and the L0 that each reaches on these tokens.
+
+    sae: read out by each latent's own threshold. batches: of activations (N, D), `tokens` of them in all, each time they are
+    asked for. `matched_topk`: each token's l0 largest; `matched_threshold`: one cut for all latents; `matched_per_latent`: the
+    latents' own thresholds, all raised or lowered by one factor. Where too few activations are positive the L0 reached is
+    lower, which `check_reached` refuses. Raises UserError as `thresholds_at_l0`.
+    """
+    own = given(sae.threshold, "the SAE's threshold")
+    shapes = {"matched_threshold": torch.ones((), device=own.device), "matched_per_latent": own}
+    thresholds = thresholds_at_l0(sae, l0, shapes, batches(), tokens)
+    rules = {rule: replace(sae, inference=rule, threshold=threshold) for rule, threshold in thresholds.items()}
+    rules["matched_topk"] = replace(sae, inference="matched_topk", k=l0, threshold=None)
+    return rules, reached_l0(rules, batches())
+
+
 @torch.no_grad()
 def thresholds_at_l0(
-    lm: LanguageModel, sae: SAE, tokens_CL: Tensor, l0: float, shapes: Mapping[str, Tensor], batch_contexts: int = 16
+    sae: SAE, l0: float, shapes: Mapping[str, Tensor], batches: Iterable[Tensor], tokens: int
 ) -> dict[str, Tensor]:
-    """Each shape times the factor at which `l0` latents a token lie above it, over the valid tokens; exact on these tokens.
+    """Each shape times the factor at which `l0` latents a token lie above it; exact on these tokens.
 
     shapes: name -> thresholds known up to a factor: a positive scalar for one cut, or (F) for a cut a latent, infinite where
     a latent is to stay silent. Where fewer activations than asked for are positive, the factor is 0: all of them are kept.
-    Memory: the l0 * tokens largest activations, and one batch. Raises UserError for an l0 outside (0, latents].
+    batches: of activations (N, D), `tokens` of them in all. Memory: the l0 * tokens largest activations, and one batch. Raises
+    UserError for an l0 outside (0, latents].
     """
-    check_tokens(lm, tokens_CL)
-    check_saes(lm.width, {sae.inference: sae})
     if not 0 < l0 <= len(sae.W_dec_FD):
         raise UserError(f"l0: {l0} is not between 0 and the SAE's {len(sae.W_dec_FD)} latents")
-    wanted = round(l0 * int(lm.valid(tokens_CL).sum()))
-    largest = {name: torch.zeros(0, device=lm.device) for name in shapes}
-    batches = tokens_CL.split(batch_contexts)
-    for batch_SL in progress(batches, "calibrating", len(batches), "batches"):
-        tokens_SL = batch_SL.to(lm.device).long()
-        pre_NF = sae.pre_activations(lm.residual(tokens_SL)[lm.valid(tokens_SL)])
+    wanted = round(l0 * tokens)
+    largest = {name: torch.zeros(0, device=sae.b_dec_D.device) for name in shapes}
+    for x_ND in batches:
+        pre_NF = sae.pre_activations(x_ND)
         for name, shape in shapes.items():
             largest[name] = _largest(torch.cat([largest[name], (pre_NF / shape).flatten()]), wanted + 1)
     factors = {name: _cut(largest[name], wanted) for name in shapes}
@@ -44,12 +58,10 @@ def thresholds_at_l0(
 
 
 @torch.no_grad()
-def reached_l0(lm: LanguageModel, saes: Mapping[str, SAE], tokens_CL: Tensor, batch_contexts: int = 16) -> dict[str, float]:
-    """Active latents a valid token of each SAE."""
+def reached_l0(saes: Mapping[str, SAE], batches: Iterable[Tensor]) -> dict[str, float]:
+    """Active latents a token of each SAE. batches: of activations (N, D)."""
     active, tokens = dict.fromkeys(saes, 0), 0
-    for batch_SL in tokens_CL.split(batch_contexts):
-        tokens_SL = batch_SL.to(lm.device).long()
-        x_ND = lm.residual(tokens_SL)[lm.valid(tokens_SL)]
+    for x_ND in batches:
         tokens += len(x_ND)
         for label, acts_NF in encode_with_each(saes, x_ND):
             active[label] += int(acts_NF.count_nonzero())

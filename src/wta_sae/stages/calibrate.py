@@ -1,14 +1,16 @@
 """Sets an SAE's inference thresholds so that it reaches a wanted L0, whatever it was trained for; an SAELens directory."""
 
 from argparse import ArgumentParser, Namespace
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
-from wta_sae.base.given import given
-from wta_sae.sae.calibration import check_reached, reached_l0, thresholds_at_l0
-from wta_sae.sae.compatibility import check_model, context_differences, starts_with_bos, warn_of
+from wta_sae.base.progress import progress
+from wta_sae.language_model.model import check_tokens
+from wta_sae.sae.calibration import at_equal_l0, check_reached
+from wta_sae.sae.compatibility import check_model, check_saes, context_differences, starts_with_bos, warn_of
 from wta_sae.sae.load import load_sae
 from wta_sae.sae.saelens_config import read_metadata
 from wta_sae.sae.save import save_sae
@@ -31,15 +33,19 @@ def run(arguments: Namespace) -> None:
     differences |= context_differences(metadata, hook, tokens_CL.shape[1], starts_with_bos(lm.bos_id, tokens_CL))
     warn_of(arguments.sae, differences)
     sae = load_sae(arguments.sae, "per_latent").to(lm.device)
-    shapes = {
-        "matched_threshold": torch.ones((), device=lm.device),
-        "matched_per_latent": given(sae.threshold, "the SAE's threshold"),
-    }
-    thresholds = thresholds_at_l0(lm, sae, tokens_CL, arguments.l0, shapes, arguments.batch_contexts)
-    rules = {rule: replace(sae, inference=rule, threshold=threshold) for rule, threshold in thresholds.items()}
-    rules["matched_topk"] = replace(sae, inference="matched_topk", k=arguments.l0, threshold=None)
-    reached = reached_l0(lm, rules, tokens_CL, arguments.batch_contexts)
+    check_tokens(lm, tokens_CL)
+    check_saes(lm.width, {sae.inference: sae})
+    valid = int(lm.valid(tokens_CL).sum())
+
+    def batches() -> Iterator[Tensor]:
+        parts = tokens_CL.split(arguments.batch_contexts)
+        for batch_SL in progress(parts, "calibrating", len(parts), "batches"):
+            tokens_SL = batch_SL.to(lm.device).long()
+            yield lm.residual(tokens_SL)[lm.valid(tokens_SL)]
+
+    rules, reached = at_equal_l0(sae, arguments.l0, batches, valid)
     check_reached(arguments.l0, reached)
+    thresholds = {rule: one.threshold for rule, one in rules.items() if one.threshold is not None}
     metadata |= {"matched_l0": arguments.l0, "reached_l0": reached, "calibrated_with_differences": differences}
     save_sae(arguments.out, rules["matched_threshold"].to(torch.device("cpu")), thresholds, metadata)
     print(", ".join(f"{rule}: L0 {l0:.3f}" for rule, l0 in reached.items()))

@@ -1,4 +1,4 @@
-"""Trains sparse autoencoders on cached activations, each into an SAELens directory; several share one pass over the cache."""
+"""Trains sparse autoencoders on cached activations, each into an SAELens directory; several share one pass over their cache."""
 
 from argparse import REMAINDER, ArgumentParser, Namespace
 from dataclasses import asdict
@@ -29,18 +29,20 @@ NOT_OF_THE_RESULT = ("activations", "out", "further", "checkpoint_seconds")  # a
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--activations", type=Path, required=True, help="directory of the activation cache")
     parser.add_argument(
         "--out", type=Path, nargs="+", required=True, help="directory to write; with --and, one for each SAE in their order"
     )
     add_options(parser, TrainingOptions)
-    parser.add_argument("--seed", type=int, required=True)
     add_threads(parser)
     parser.add_argument("--checkpoint-seconds", type=float, default=300, help="between two checkpoints", metavar="X")
     _add_sae_arguments(parser)
 
 
-def _add_sae_arguments(parser: ArgumentParser) -> None:
+def _add_sae_arguments(parser: ArgumentParser, first: Namespace | None = None) -> None:
+    """first: the arguments of the first SAE, which has its cache and seed said; the others have the same unless told."""
+    required, cache, seed = first is None, getattr(first, "activations", None), getattr(first, "seed", None)
+    parser.add_argument("--activations", type=Path, required=required, default=cache, help="directory of the activation cache")
+    parser.add_argument("--seed", type=int, required=required, default=seed)
     parser.add_argument("--variant", required=True, help="a folder of wta_sae.variants: topk, wta, ...")
     parser.add_argument(
         "--k", type=int, required=True, help="active latents a token; where its budget is rates, winners a latent"
@@ -55,7 +57,8 @@ def _add_sae_arguments(parser: ArgumentParser) -> None:
         dest="further",
         nargs=REMAINDER,
         default=[],
-        help="another SAE, trained in the same pass over the cache: all flags from --variant on, once more for it",
+        help="another SAE: all flags from --variant on, once more for it; trained in the same pass over the cache, unless it "
+        "has --activations or --seed of its own",
     )
 
 
@@ -72,15 +75,26 @@ class Job(NamedTuple):
 
 
 def run(arguments: Namespace) -> None:
-    prepare_to_compute(arguments.seed, arguments.threads)
     options = read_options(arguments, TrainingOptions)
-    cache = ActivationCache(arguments.activations)
+    device = best_device()
+    streams: dict[tuple[Path, int], list[Namespace]] = {}
+    for one in _arguments_of_each(arguments):
+        streams.setdefault((one.activations, one.seed), []).append(one)
+    jobs = [job for saes in streams.values() for job in _train_together(saes, options, device)]
+    for job in jobs:  # only now: a job killed before its last SAE was saved makes all of them again
+        job.checkpoints.clear()
+
+
+def _train_together(saes: list[Namespace], options: TrainingOptions, device: torch.device) -> list[Job]:
+    """Trains and saves SAEs that see the same batches in the same order."""
+    first = saes[0]
+    prepare_to_compute(first.seed, first.threads)
+    cache = ActivationCache(first.activations)
     norm_factor = cache.manifest.norm_factor
     steps = steps_of(cache.manifest.rows, options.epochs, options.batch_tokens)
-    device = best_device()
-    jobs = [_job(one, options, cache.manifest, steps, device) for one in _arguments_of_each(arguments)]
+    jobs = [_job(one, options, cache.manifest, steps, device) for one in saes]
     done = min(job.run.trainer.steps for job in jobs)
-    batches = cache.batches(options.batch_tokens, arguments.seed, options.epochs, skip=done)
+    batches = cache.batches(options.batch_tokens, first.seed, options.epochs, skip=done)
     names = jobs[0].run.name + (f" and {len(jobs) - 1} more" if len(jobs) > 1 else "")
     batches = progress(on_device(batches, device), f"training {names}", steps, "step", done)
     with stopping_at_leisure() as stop_if_told:
@@ -100,14 +114,13 @@ def run(arguments: Namespace) -> None:
         metadata = _metadata(job, options, cache.manifest, steps)
         curve = pd.DataFrame(job.run.curve, columns=CURVE_COLUMNS)
         save_sae(job.arguments.out, sae, thresholds, metadata, curve, provenance(device))
-    for job in jobs:  # only now: a job killed before its last SAE was saved makes all of them again
-        job.checkpoints.clear()
+    return jobs
 
 
 def _arguments_of_each(arguments: Namespace) -> list[Namespace]:
     """The arguments with which each of the SAEs asked for would be trained alone."""
     parser = ArgumentParser(prog="python -m wta_sae train-sae ... --and", add_help=False)
-    _add_sae_arguments(parser)
+    _add_sae_arguments(parser, arguments)
     saes = [arguments]
     while saes[-1].further:
         saes.append(parser.parse_args(saes[-1].further))
@@ -145,6 +158,7 @@ def _metadata(job: Job, options: TrainingOptions, manifest: Manifest, steps: int
         "context_size": manifest.context_size,
         "prepend_bos": manifest.tokens.get("prepend_bos", True),
         "dataset_path": str(manifest.tokens.get("text", {}).get("dataset", "")),
+        **({"synthetic": manifest.tokens["synthetic"]} if "synthetic" in manifest.tokens else {}),
         "variant": arguments.variant,
         "k": arguments.k,
         "rates": arguments.rates,

@@ -1,0 +1,121 @@
+"""Activations whose true features are known: sparse sums of directions, as SAEs suppose a language model's to be.
+
+Shape suffixes: N tokens, G true features, D width.
+
+Source: the model of SynthSAEBench (SAELens), whose firing is thresholded normal noise too, with groups in place of its low-rank
+correlations, and without its hierarchies.
+"""
+
+import hashlib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from wta_sae.base.errors import UserError
+from wta_sae.machine.tensor_files import read_tensors, write_tensors
+
+MOST_FREQUENT = 0.5  # share of tokens that a feature fires on at most
+
+
+@dataclass(frozen=True)
+class WorldOptions:
+    """What a world is drawn by. Raises UserError for what cannot be."""
+
+    features: int = field(metadata={"help": "true features"})
+    width: int = field(metadata={"help": "of the activations"})
+    active: float = field(metadata={"help": "features that fire on a token, on average"})
+    zipf: float = field(
+        metadata={"help": "exponent a: the i-th feature fires on a share of the tokens like i^-a, half at most"}
+    )
+    magnitude_spread: float = field(metadata={"help": "of a firing feature's size, exp(spread * normal noise)"})
+    noise: float = field(metadata={"help": "standard deviation of the noise in each dimension"})
+    group_size: int = field(metadata={"help": "features of a group, which fire together more often than by chance"})
+    correlation: float = field(metadata={"help": "of the normal noise that makes two features of a group fire"})
+
+    def __post_init__(self) -> None:
+        if min(self.features, self.width, self.group_size) < 1:
+            raise UserError("synthetic: features, width and group_size must be at least 1")
+        if not 0 < self.active <= MOST_FREQUENT * self.features:
+            raise UserError(
+                f"synthetic.active: {self.active:g} is not between 0 and half of synthetic.features, {self.features}: a "
+                "feature fires on half of the tokens at most"
+            )
+        if not 0 <= self.correlation < 1:
+            raise UserError(f"synthetic.correlation: {self.correlation:g} is not from 0 up to, but without, 1")
+
+
+class Sample(NamedTuple):
+    """Tokens of a world. x_ND: their activations, float32; fires_NG: which features make them."""
+
+    x_ND: Tensor
+    fires_NG: Tensor
+
+
+@dataclass(frozen=True)
+class World:
+    """directions_GD: of the features, unit rows. probabilities_G: of firing on a token. group_G: each feature's group."""
+
+    options: WorldOptions
+    seed: int
+    directions_GD: Tensor
+    probabilities_G: Tensor
+    group_G: Tensor
+
+    def sample(self, tokens: int, generator: torch.Generator) -> Sample:
+        """Tokens that do not depend on each other."""
+        options = self.options
+        shared_NG = torch.randn(tokens, int(self.group_G.max()) + 1, generator=generator)[:, self.group_G]
+        own_NG = torch.randn(tokens, options.features, generator=generator)
+        drive_NG = options.correlation**0.5 * shared_NG + (1 - options.correlation) ** 0.5 * own_NG
+        fires_NG = drive_NG > torch.special.ndtri(1 - self.probabilities_G)
+        sizes_NG = (options.magnitude_spread * torch.randn(tokens, options.features, generator=generator)).exp()
+        noise_ND = options.noise * torch.randn(tokens, options.width, generator=generator)
+        return Sample((sizes_NG * fires_NG) @ self.directions_GD + noise_ND, fires_NG)
+
+    def stream(self, name: str) -> torch.Generator:
+        """A generator of this world's own, another for each name: training and evaluation share no token."""
+        digest = hashlib.sha256(f"{self.seed} {name}".encode()).digest()
+        return torch.Generator().manual_seed(int.from_bytes(digest[:7]))
+
+
+def new_world(options: WorldOptions, seed: int) -> World:
+    """Directions at random, as many true features as asked for, in groups at random."""
+    generator = torch.Generator().manual_seed(seed)
+    directions_GD = torch.randn(options.features, options.width, generator=generator)
+    group_G = torch.randperm(options.features, generator=generator) // options.group_size
+    return World(
+        options,
+        seed,
+        torch.nn.functional.normalize(directions_GD, dim=1),
+        firing_probabilities(options.features, options.active, options.zipf),
+        group_G,
+    )
+
+
+def firing_probabilities(features: int, active: float, exponent: float) -> Tensor:
+    """min(1/2, c i^-exponent) for i from 1, (G), with the c that makes `active` fire on average."""
+    shape_G = torch.arange(1, features + 1, dtype=torch.float64) ** -exponent
+    low, high = 0.0, MOST_FREQUENT / shape_G[-1].item()  # at the latter every feature fires as often as it may
+    for _ in range(100):
+        middle = (low + high) / 2
+        enough = (middle * shape_G).clamp(max=MOST_FREQUENT).sum() >= active
+        low, high = (low, middle) if enough else (middle, high)
+    return (high * shape_G).clamp(max=MOST_FREQUENT).float()
+
+
+def write_world(path: Path, world: World) -> None:
+    tensors = {"directions": world.directions_GD, "probabilities": world.probabilities_G, "group": world.group_G}
+    write_tensors(path, tensors, {"options": asdict(world.options), "seed": world.seed})
+
+
+def read_world(path: Path) -> World:
+    """Raises UserError where the file is not a world."""
+    tensors, metadata = read_tensors(path)
+    try:
+        options = WorldOptions(**metadata["options"])
+        return World(options, metadata["seed"], tensors["directions"], tensors["probabilities"], tensors["group"])
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{path}: not a world of make-synthetic ({error}); make it anew") from error
