@@ -11,7 +11,7 @@ from wta_sae.presentation.synthetic_metrics import SyntheticMetrics
 
 PANELS = (
     ("explained_variance", "(a) Explained variance"),
-    ("matched_cosine", "(b) Cosine with the matched true feature"),
+    ("matched_cosine", "(b) Cosine with the matched feature"),
     ("features_found", "(c) Share of true features found"),
 )
 BAND_OPACITY = 0.15

@@ -13,7 +13,7 @@ LOOK = Look("WTA + density penalty", "#6699CC", "8", (0, (3, 1)))
 class WTADensityOptions(VariantOptions):
     """weight: of the penalty beside the squared error. steepness: s of tanh(s a), by which an activation counts as one."""
 
-    weight: float = option(0.01, minimum=0)
+    weight: float = option(0.1, minimum=0)
     steepness: float = option(4.0, exclusiveMinimum=0)
 
 
