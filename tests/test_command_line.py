@@ -108,6 +108,18 @@ def train_together(activations, *shared):
     return main(command + [word for sae in others for word in ["--and", *sae]])
 
 
+PLANTED = TRAINING | {"latents": 16, "learning_rate": 0.003}
+
+
+def planted(tmp_path, seed):
+    """The cache of a small world; the world lies beside it."""
+    world = {"features": 16, "width": 8, "active": 2, "zipf": 0.5, "magnitude_spread": 0.3, "noise": 0.05}
+    world |= {"group_size": 1, "correlation": 0.0, "tokens": 640, "shard_tokens": 320, "seed": seed}
+    out, file = tmp_path / f"world{seed}", tmp_path / f"world{seed}.safetensors"
+    assert main(["make-synthetic", *flags(world).split(), "--world-out", str(file), "--out", str(out)]) == 0
+    return out
+
+
 def contents(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
@@ -139,6 +151,39 @@ def assert_each_is_as_alone(activations):
 def test_saes_trained_by_one_job_are_those_of_a_job_each(activations):
     assert train_together(activations) == 0
     assert_each_is_as_alone(activations)
+
+
+def test_a_job_may_train_on_several_caches_and_seeds(tmp_path):
+    """Each SAE is the one of its own job; those of one cache and seed share a pass."""
+    worlds = {seed: planted(tmp_path, seed) for seed in (3, 4)}
+    shared = flags({key: value for key, value in PLANTED.items() if key != "seed"}).split()
+    command, outs = [], [str(tmp_path / "together" / str(number)) for number in range(3)]
+    for seed, variant in ((3, "topk"), (4, "adaptive"), (3, "adaptive")):
+        command += ["--and", "--activations", str(worlds[seed]), "--seed", str(seed), "--variant", variant, "--k", "2"]
+        name = str(tmp_path / "alone" / str(len(command) // 9 - 1))
+        assert main(["train-sae", *command[-8:], *shared, "--out", name]) == 0
+    assert main(["train-sae", *command[1:9], "--out", *outs, *shared, *command[9:]]) == 0
+    assert contents(tmp_path / "together") == contents(tmp_path / "alone")
+
+
+def test_true_features_by_hand(tmp_path, capsys):
+    planted(tmp_path, 3), planted(tmp_path, 4)
+    sae, out = tmp_path / "sae", tmp_path / "truth.json"
+    command = ["train-sae", "--activations", str(tmp_path / "world3"), "--variant", "wta", "--k", "8"]
+    assert main([*command, *flags(PLANTED).split(), "--out", str(sae)]) == 0
+    assert read_json(sae / "cfg.json")["metadata"]["synthetic"]["zipf"] == 0.5
+    of_world = ["evaluate", "truth", "--saes", str(sae), "--l0", "2", "--tokens", "500", "--out", str(out), "--worlds"]
+    assert main([*of_world, str(tmp_path / "world3.safetensors")]) == 0
+    records = {record["inference"]: record for record in read_json(out)}
+    assert set(records) == {"matched_topk", "matched_threshold", "matched_per_latent"}
+    assert records["matched_per_latent"]["l0"] == pytest.approx(2, rel=0.2)
+    table = collect_metrics("mine", [sae], [out])
+    assert (table["zipf_exponent"] == 0.5).all()
+    capsys.readouterr()
+    assert main([*of_world, str(tmp_path / "world4.safetensors")]) == 1
+    assert f"{sae}: trained on another world than {tmp_path}/world4.safetensors" in one_line(capsys)
+    assert main([*of_world, *[str(tmp_path / "world3.safetensors")] * 2]) == 1
+    assert one_line(capsys) == "wta_sae evaluate truth: --worlds, --out: 2 and 1 for 1 SAEs; one each"
 
 
 def test_a_job_killed_between_two_of_its_saes_goes_on_with_both(activations, tmp_path, monkeypatch):

@@ -32,6 +32,22 @@ def run(*layers, metrics=METRICS):
     return run_of(metrics, config_of(*layers))
 
 
+def test_what_variants_beyond_the_paper_reach_is_said_and_the_furthest_named():
+    adaptive = {"variant": "adaptive", "inference": "per_latent", "k_per_token": 16, "metric": "l0", "run": "demo"}
+    jumprelu = adaptive | {"variant": "jumprelu"}
+
+    def said(l0):
+        rows = [adaptive | {"seed": 42, "sae": "adaptive-k16", "value": 15.2}, jumprelu | {"seed": 42, "sae": "j", "value": l0}]
+        paper, _ = rendered(metrics=pd.concat([METRICS, pd.DataFrame(rows)], ignore_index=True))
+        return next(line for line in paper.splitlines() if r"\newcommand{\BeyondThePaper}" in line)
+
+    assert "they reach JumpReLU 16.4 and Adaptive WTA 15.2; the furthest from its budget is Adaptive WTA, by 5" in said(16.4)
+    assert "Floors that come" not in said(16.4)
+    assert "the furthest from its budget is JumpReLU, by 25" in said(20.0)
+    assert "Floors that come on top" in said(20.0)
+    assert next(line for line in rendered()[0].splitlines() if "BeyondThePaper" in line).endswith("{}")
+
+
 def rendered(*layers, metrics=METRICS):
     """The macros of the paper, and the report's words, on one line."""
     paper, report = (presented(name, metrics, config_of(*layers)) for name in ("numbers.tex", "reproduction.md"))

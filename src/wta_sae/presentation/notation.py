@@ -13,7 +13,7 @@ class Notation:
     """Markdown's. Its methods are the filters of the templates, its attributes their signs."""
 
     missing, minus, plus_minus, infinity, thousands = "—", "\N{MINUS SIGN}", "±", "∞", ","
-    theta, theta_j = "θ", "θ_j"
+    theta, theta_j, lzero = "θ", "θ_j", "L0"
 
     def text(self, text: object) -> str:
         """What means itself, whatever signs are in it."""
@@ -75,7 +75,7 @@ class LaTeX(Notation):
 
     missing, minus, plus_minus = "---", r"\textminus{}", r"\ensuremath{\pm}"
     infinity, thousands = r"\ensuremath{\infty}", "{,}"
-    theta, theta_j = r"\ensuremath{\theta}", r"\ensuremath{\theta_j}"
+    theta, theta_j, lzero = r"\ensuremath{\theta}", r"\ensuremath{\theta_j}", r"\Lzero{}"
     special = str.maketrans(
         {character: rf"\{character}" for character in "&%$#_{}"}
         | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}

@@ -9,7 +9,7 @@ from wta_sae.base.errors import UserError
 from wta_sae.plan.ablations import ALL_ABLATIONS
 from wta_sae.plan.budgets import matched_rate
 from wta_sae.plan.labelled_sets import FILES, HUB, drawn_datasets
-from wta_sae.plan.papers_variants import WTA
+from wta_sae.plan.papers_variants import COMPARED_IN_PAPER, WTA
 from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation.estimates import Estimate, beyond_noise, change_word
 from wta_sae.presentation.papers_readouts import WTA_RELEASED
@@ -28,6 +28,14 @@ class Gap(NamedTuple):
     released: Estimate
     own: Estimate
     readout_percent: float
+
+
+class Reached(NamedTuple):
+    """The L0 that a variant's SAEs of the budget k reach, read out by their own rule. off: how far from k, as a share of it."""
+
+    title: str
+    l0: Estimate
+    off: float
 
 
 @dataclass(frozen=True)
@@ -140,6 +148,12 @@ class Run:
         """Those that this run measures, the one of all of them together where there are several."""
         names = list(self.setting("ablations"))
         return names + ([ALL_ABLATIONS] if len(names) > 1 else [])
+
+    def beyond_the_paper(self) -> list[Reached]:
+        """Of the run's variants those that the paper does not compare."""
+        others = [one for one in self.metrics.variants() if one.name not in COMPARED_IN_PAPER]
+        found = ((one.title, self.matched(one.name, one.readouts[0].inference, "l0")) for one in others)
+        return [Reached(title, l0, abs(l0.mean / self.k - 1)) for title, l0 in found]
 
     def gap(self, metric: str) -> Gap:
         """The gap in one metric, whose higher value is the better one."""
