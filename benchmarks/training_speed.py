@@ -5,8 +5,8 @@
 The floor is the five matrix products of a dense step with nothing around them. The peer of WTA is BatchTopK, for
 dictionary_learning has no WTA; it runs in its own environment (benchmarks/peers), because ours has numpy 2, whose partition is
 several times as fast, and takes turns with us. Then our step with dead latents, which the auxiliary loss revives, beside the
-same step without. The last table has what a new variant may do without: TopK by its own forms, by the plain rule alone, and as
-a loss.
+same step without, and the variants without a peer beside TopK. The last table has what a new variant may do without: TopK by its
+own forms, by the plain rule alone, and as a loss.
 
 Shape suffixes: B tokens of a batch, D model width, F latents.
 """
@@ -109,6 +109,22 @@ def with_dead_latents(size: tuple[int, int, int, int], variant: str) -> None:
     row(width, latents, tokens, k, variant, dead, f"{without:.1f}", f"{with_dead:.1f}", f"{with_dead / without - 1:+.0%}")
 
 
+def beside_topk(size: tuple[int, int, int, int]) -> None:
+    """The variants that dictionary_learning has no peer of. Thresholds that are trained stand where k latents a token pass."""
+    width, latents, tokens, k = size
+    x_BD = activations(width, tokens)
+    trainers = {name: new_trainer(name, size) for name in VARIANTS if name == "topk" or name not in PEERS}
+    for trainer in trainers.values():
+        trainer.step(x_BD)  # sets the bias from its first batch
+        cut = trainer.pre_BF.flatten().topk(k * tokens).values[-1]
+        for thresholds_F in trainer.rule.parameters.values():
+            thresholds_F.data.fill_(cut)
+    turns = {name: partial(our_turn, partial(trainer.step, x_BD), 1) for name, trainer in trainers.items()}
+    best = best_of_turns(turns, ROUNDS)
+    for name, time in best.items():
+        row(width, latents, tokens, k, name, f"{time.cpu * 1000:.0f}", f"{time.cpu / best['topk'].cpu:.1f}")
+
+
 class PlainTopK(SelectionRule):
     def select(self, pre_BF: torch.Tensor, moment: Moment) -> torch.Tensor:
         return top_k(pre_BF, self.k)
@@ -148,6 +164,10 @@ def main() -> None:
     for size in SIZES:
         for variant in ("topk", "batch_topk"):
             with_dead_latents(size, variant)
+    print()
+    header("D", "F", "B", "k", "step", "CPU ms, one thread", "of TopK's")
+    for size in SIZES:
+        beside_topk(size)
     print()
     header("D", "F", "B", "k", "TopK by", "CPU ms, one thread", "of its own forms")
     for size in SIZES:

@@ -5,7 +5,7 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from test_training import BATCH, GATES, LATENTS, NONE, OPTIONS, SELECTIONS_AND_GATES, STEPS, WIDTH, batches, trainer
+from test_training import ALL_RULES, BATCH, GATES, LATENTS, NONE, OPTIONS, STEPS, WIDTH, batches, trainer
 from workflow import PAPERS
 from wta_sae.codes import dense_codes
 from wta_sae.codes.dense_selection import top_k_dense
@@ -42,7 +42,7 @@ def assert_same_state(one, other, tolerance):
             torch.testing.assert_close(other.state()[name], value, rtol=tolerance, atol=tolerance, equal_nan=True, msg=name)
 
 
-@pytest.mark.parametrize("variant, own", SELECTIONS_AND_GATES)
+@pytest.mark.parametrize("variant, own", ALL_RULES)
 def test_equals_the_step_on_active_pairs(variant, own):
     dense, dense_seen = trained(variant, own=own, arithmetic="dense")
     pairs, pairs_seen = trained(variant, own=own, arithmetic="pairs")
@@ -125,7 +125,7 @@ def test_the_recording_finds_what_waits():
     assert len(recording.found) == 4
 
 
-@pytest.mark.parametrize("variant, own", SELECTIONS_AND_GATES)
+@pytest.mark.parametrize("variant, own", ALL_RULES)
 def test_no_operation_of_a_dense_step_waits(variant, own):
     one = trainer(variant, own=own, arithmetic="dense")
     first, *others = batches()
@@ -137,7 +137,7 @@ def test_no_operation_of_a_dense_step_waits(variant, own):
     assert not one.rule.auxiliary_loss or dead[-1] > 0  # the auxiliary loss was among them
 
 
-@pytest.mark.parametrize("variant, own", SELECTIONS_AND_GATES)
+@pytest.mark.parametrize("variant, own", ALL_RULES)
 def test_a_dense_step_takes_no_tensor_from_another_device(variant, own, monkeypatch):
     """On torch's `meta` device, whose tensors have no values: reading one, or mixing devices, raises."""
     one = on_device(variant, "meta", own)

@@ -82,8 +82,9 @@ def test_the_page_leads_through_to_the_paper_and_trains_no_other_sae(checkout):
     for rule, count in jobs.items():
         found = planned_saes(planned, rule)
         assert len(found) == count and set(found) <= saes, rule
+    assert [planned_jobs(planned)[rule] for rule in ("train_planted_saes", "evaluate_truth")] == [2, 2]
     presenting = {"record_config", "record_provenance", "collect_metrics", "table", "figure", "report", "paper", "artifact"}
-    assert set(planned_jobs(planned)) == set(jobs) | presenting
+    assert set(planned_jobs(planned)) == {*jobs, "train_planted_saes", "evaluate_truth"} | presenting
 
     process = snakemake(checkout, *TINY)
     assert process.returncode == 0, process.stdout + process.stderr
@@ -101,6 +102,9 @@ def assert_the_cells_are_the_metrics(results):
     new = metrics[metrics["variant"].isin(NEW)].dropna(subset=["inference"])
     rules = new.groupby("variant")["inference"].agg(set).to_dict()
     assert rules == {"token_floor": {"per_latent", *MATCHED_RULES}, "apart_topk": {"topk", *MATCHED_RULES}}
+    on_synthetic = new["zipf_exponent"].notna()
+    assert (new[on_synthetic].groupby("variant")["sae"].nunique() == 4).all()  # two exponents, two seeds
+    new = new[~on_synthetic]
     own = new[new["inference"].isin(["per_latent", "topk"])].pivot_table(index="sae", columns="metric", values="value")
     assert (own["l0_budget"] == [4, 4, 64, 4, 4, 64]).all()
     assert own.loc["apart_topk-k4", "l0"] == pytest.approx(4, abs=0.01)
@@ -119,7 +123,7 @@ def assert_the_cells_are_the_metrics(results):
 
 
 def assert_the_variants_are_seen(results):
-    for file in ("figure3.pdf", "paper.pdf"):
+    for file in ("figure3.pdf", "figure4.pdf", "paper.pdf"):
         text = subprocess.run(["pdftotext", results / file, "-"], capture_output=True, text=True, check=True).stdout
         assert all(title in text for title in NEW.values()), file
     assert "Token floor" not in (results / "table1.tex").read_text()

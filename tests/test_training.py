@@ -54,14 +54,14 @@ def trainer(variant, k=4, steps=STEPS, seed=0, own=NONE, device=CPU, arithmetic=
     options = dataclasses.replace(OPTIONS, **changes)
     rule = new_rule(variant, k, options, steps, device, spec_of(variant).options(**own))
     one = Trainer(rule, WIDTH, options, steps, seed, device)
-    if isinstance(rule, SelectionRule):
-        rule.form = getattr(rule, f"select_{arithmetic}")
+    rule.form = getattr(rule, f"{'select' if isinstance(rule, SelectionRule) else 'fit'}_{arithmetic}")
     one.select_top_k = TOP_K[arithmetic]
     return one
 
 
 GATES = [("wta", {"gate": gate}) for gate in ("early", "late")]
 SELECTIONS_AND_GATES = [*((variant, NONE) for variant in SELECTIONS), *GATES]
+ALL_RULES = [*SELECTIONS_AND_GATES, *((variant, NONE) for variant in LOSSES)]
 both_arithmetics = pytest.mark.parametrize("arithmetic", ["pairs", "dense"])
 
 
@@ -175,11 +175,11 @@ def test_equals_the_plain_dense_step(arithmetic, variant, own, precision, tolera
 
 
 @pytest.mark.parametrize("precision", [torch.float64], indirect=True)
-@pytest.mark.parametrize("form", ["fit_pairs", "fit_dense"])
 @pytest.mark.parametrize("variant", LOSSES)
-def test_a_variants_loss_is_trained_as_by_plain_autograd(variant, form, precision):
-    ours = trainer(variant, learning_rate=1e-3, own={"bandwidth": 0.05} if variant == "jumprelu" else NONE)
-    ours.rule.form = getattr(ours.rule, form)
+@both_arithmetics
+def test_a_variants_loss_is_trained_as_by_plain_autograd(arithmetic, variant, precision):
+    own = {"bandwidth": 0.05} if variant == "jumprelu" else NONE
+    ours = trainer(variant, learning_rate=1e-3, own=own, arithmetic=arithmetic)
     plain = PlainTrainer(ours, variant, 4)
     for x_BD in batches():
         assert ours.step(x_BD).loss.item() == pytest.approx(plain.step(x_BD), rel=1e-9)

@@ -50,6 +50,16 @@ def test_metrics_are_tidy_and_whole(finished):
     assert all(re.fullmatch("|".join(documented_metrics()), name) for name in metrics["metric"].unique())
     keys = ["sae", "sparsity_rate", "inference", "metric"]
     assert not metrics.duplicated(keys).any()
+    of_language_model = metrics["zipf_exponent"].isna()
+    metrics, synthetic = metrics[of_language_model], metrics[~of_language_model]
+    planted = {
+        f"{sae}-zipf{zipf}-seed{seed}"
+        for sae in ("topk-k2", "batch_topk-k2", "wta-k16")
+        for zipf in (0, 1)
+        for seed in (42, 43)
+    }
+    assert set(synthetic["sae"]) == planted
+    assert synthetic.loc[synthetic["metric"] == "matched_cosine", "value"].between(0.2, 1).all()
     rules = metrics.dropna(subset=["inference"]).groupby("variant")["inference"].agg(set)
     matched = {"matched_topk", "matched_threshold", "matched_per_latent"}
     assert rules.to_dict() == {

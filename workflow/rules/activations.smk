@@ -27,13 +27,13 @@ use rule gpu_stage as cache_activations with:
 # By hand, where the caches are in the way: the paper's take 205 GB. What was trained on them stays, and stays up to date.
 rule free_activations:
     input:
-        expand("<run>/sae/{sae}", sae=PLAN.saes),
+        expand("<run>/sae/{sae}", sae=[*PLAN.saes, *PLAN.on_synthetic]),
     log:
         "<run>/logs/free_activations.log",
     localrule: True
     conda:
         "../../envs/torch.yaml"
     params:
-        caches=[f"{RUN}/{cache}" for cache in CACHES],
+        caches=[f"{RUN}/{cache}" for cache in [*CACHES, *(f"synthetic/{world}" for world in WORLDS)]],
     shell:
         "python -m wta_sae free-activations {params.caches} > {log} 2>&1"

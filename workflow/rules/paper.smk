@@ -10,7 +10,7 @@ use rule stage as record_config with:
 
 use rule stage as record_provenance with:
     input:
-        saes=expand("<run>/sae/{sae}", sae=PLAN.saes),
+        saes=expand("<run>/sae/{sae}", sae=[*PLAN.saes, *PLAN.on_synthetic]),
     output:
         out="<run>/provenance.json",
     log:
