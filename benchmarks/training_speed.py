@@ -5,8 +5,8 @@
 The floor is the five matrix products of a dense step with nothing around them. The peer of WTA is BatchTopK, for
 dictionary_learning has no WTA; it runs in its own environment (benchmarks/peers), because ours has numpy 2, whose partition is
 several times as fast, and takes turns with us. Then our step with dead latents, which the auxiliary loss revives, beside the
-same step without, and the variants without a peer beside TopK. The last table has what a new variant may do without: TopK by its
-own forms, by the plain rule alone, and as a loss.
+same step without, and the variants without a peer beside TopK. The last table has what a new variant may do without: TopK by
+its own forms, by the plain rule alone, and as a loss.
 
 Shape suffixes: B tokens of a batch, D model width, F latents.
 """
