@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from wta_sae.sae.quickselect import group_maxima, mark_largest, positions_of_largest
+from wta_sae.sae.quickselect import group_maxima, mark_largest, positions_of_largest, positions_of_largest_in_all
 from wta_sae.sae.readouts import top_k
 
 ROWS = 40
@@ -25,6 +25,15 @@ def test_the_largest_of_rows_are_those_of_a_stable_sort(columns, k, kind):
     all_RM = (values_RM >= cut_R1) & (values_RM > 0)
     found_P = positions_of_largest(values_RM.numpy(), k, all_ties=True)
     assert torch.equal(torch.from_numpy(found_P), all_RM.flatten().nonzero()[:, 0])
+
+
+@pytest.mark.parametrize("count", [1, 39, 40, 41, 1000, 40 * 300])
+@pytest.mark.parametrize("kind", ["distinct", "relu", "ties"])
+def test_the_largest_of_all_rows_are_those_of_a_stable_sort(count, kind):
+    flat = values(300, kind).flatten()
+    first = flat.argsort(descending=True, stable=True)[:count].sort().values
+    found_P = positions_of_largest_in_all(flat.view(ROWS, 300).numpy(), count)
+    assert torch.equal(torch.from_numpy(found_P), first[flat[first] > 0])
 
 
 @pytest.mark.parametrize("k", [1, 16, 60])

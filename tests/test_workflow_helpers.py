@@ -121,7 +121,7 @@ EDITS = {  # a file -> the rules that run again by themselves, and no others; wh
     "metrics/scr.py": {"train_probes", "evaluate_texts"},
     "metrics/pooling.py": {"train_probes", "evaluate_texts"},
     "metrics/true_features.py": {"evaluate_truth"},
-    "metrics/columns.py": {"collect_metrics"} | OF_METRICS,
+    "metrics/columns.py": {"collect_metrics", "evaluate_truth"} | OF_METRICS,
     "presentation/run.py": {"figure2"} | WHOLE_RUN,
     "presentation/claims.py": WHOLE_RUN,
     "presentation/truth_claims.py": WHOLE_RUN,

@@ -16,7 +16,7 @@ def winners_of_latents(pre_BF: Tensor, winners: int) -> Tensor:
 
 
 def largest_of_batch(pre_BF: Tensor, count: int) -> Tensor:
-    """Keeps the batch's largest activations, wherever they are; none for a count below 1. Source: paper eq. 3."""
+    """Keeps so many of the batch's largest activations, wherever they are. Source: paper eq. 3."""
     flat = pre_BF.flatten()
-    values, places = flat.topk(max(count, 0), sorted=False)
+    values, places = flat.topk(count, sorted=False)
     return torch.zeros_like(flat).scatter_(0, places, values).view_as(pre_BF)

@@ -17,4 +17,5 @@ COLUMNS = [
     "metric",
     "value",
 ]
+FOUND_FROM = 0.9  # the matched cosine from which on a true feature counts as found
 FOREIGN = "foreign"  # the variant of an SAE from elsewhere, whatever it is

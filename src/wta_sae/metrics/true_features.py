@@ -12,11 +12,10 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from wta_sae.metrics.columns import FOUND_FROM
 from wta_sae.metrics.evaluation import Evaluation
 from wta_sae.sae.sae import SAE
 from wta_sae.synthetic.world import Sample
-
-FOUND_FROM = 0.9  # matched cosine of a feature that counts as found
 
 
 class Matching(NamedTuple):

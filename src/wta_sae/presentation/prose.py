@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from wta_sae.metrics.columns import FOUND_FROM
 from wta_sae.plan.labelled_sets import class_sets, concept_pairs
 from wta_sae.presentation.claims import CLAIMS, PER_LATENT, READINGS, RELEASED, VERDICTS, decided, tally
 from wta_sae.presentation.estimates import comparing_word, trend
@@ -31,7 +32,7 @@ def reproduction_report(template: Path, run: Run) -> str:
 def truth_section(template: Path, run: Run) -> str:
     """The section on true features, in LaTeX; empty where the run has no synthetic activations."""
     synthetic = run.metrics.synthetic
-    values = {"metrics": synthetic, "hypothesis": equal_rate_hypothesis(synthetic)}
+    values = {"metrics": synthetic, "hypothesis": equal_rate_hypothesis(synthetic), "found_from": FOUND_FROM}
     return render(template, LATEX, run=run, verdicts=VERDICTS, ahead=partial(ahead_at_every_exponent, synthetic), **values)
 
 

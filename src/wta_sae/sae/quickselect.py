@@ -58,8 +58,6 @@ def group_maxima(values_RM: np.ndarray, k: int) -> np.ndarray:
 
 def positions_of_largest_in_all(values_RM: np.ndarray, count: int) -> np.ndarray:
     """Flat positions, ascending, of the largest of all rows together where they are positive; of ties at the cut the first."""
-    if count < 1:
-        return np.empty(0, dtype=np.int64)
     # As many maxima of disjoint groups as are wanted are not below the bound, so none that is wanted is below it.
     bound = kth_largest(group_maxima(values_RM, math.ceil(count / len(values_RM))).reshape(-1), count)
     positions_P = positions_from(values_RM, lambda rows: bound)
