@@ -3,10 +3,11 @@
 import shutil
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from presented import TABLES, presented
-from synthetic_metrics import COSINES, METRICS, PUBLISHED, ROOT, TABLE_K
+from synthetic_metrics import COSINES, METRICS, PUBLISHED, ROOT, TABLE_K, rows
 from wta_sae.base.errors import UserError
 from wta_sae.machine.files import write_text
 from wta_sae.presentation import pdf
@@ -24,8 +25,10 @@ needs_latex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is
 def inputs(tmp_path_factory) -> Path:
     """A folder with all that paper/main.tex inputs."""
     folder = tmp_path_factory.mktemp("results")
+    far_from_its_budget = rows("adaptive-k16", "adaptive", "per_latent", {"l0": 20.0}, k_per_token=TABLE_K)
+    with_another = pd.concat([METRICS, pd.DataFrame(far_from_its_budget)], ignore_index=True)
     for name in (*TABLES, "numbers.tex", "truth.tex"):
-        write_text(folder / name, presented(name))
+        write_text(folder / name, presented(name, with_another))
     metrics = RunMetrics(METRICS)
     figures = (
         draw_figure1(COSINES, PUBLISHED, metrics.winners),

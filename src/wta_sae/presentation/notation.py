@@ -75,7 +75,7 @@ class LaTeX(Notation):
 
     missing, minus, plus_minus = "---", r"\textminus{}", r"\ensuremath{\pm}"
     infinity, thousands = r"\ensuremath{\infty}", "{,}"
-    theta, theta_j, lzero = r"\ensuremath{\theta}", r"\ensuremath{\theta_j}", r"\Lzero{}"
+    theta, theta_j, lzero = r"\ensuremath{\theta}", r"\ensuremath{\theta_j}", r"\ensuremath{\Lzero}"
     special = str.maketrans(
         {character: rf"\{character}" for character in "&%$#_{}"}
         | {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
