@@ -4,8 +4,9 @@ import pytest
 import torch
 
 from wta_sae.metrics.true_features import latent_uniqueness, match_features, truth_metrics
+from wta_sae.plan.world_options import WorldOptions
 from wta_sae.sae.sae import SAE
-from wta_sae.synthetic.world import Sample, WorldOptions, new_world
+from wta_sae.synthetic.world import Sample, new_world
 
 EYE = torch.eye(3)
 

@@ -8,8 +8,9 @@ import torch
 from wta_sae.activations.cache import ActivationCache
 from wta_sae.base.errors import UserError
 from wta_sae.machine.files import file_sha256
+from wta_sae.plan.world_options import WorldOptions
 from wta_sae.synthetic.planting import cache_world
-from wta_sae.synthetic.world import WorldOptions, firing_probabilities, new_world, read_world, write_world
+from wta_sae.synthetic.world import firing_probabilities, new_world, read_world, write_world
 
 OPTIONS = WorldOptions(features=40, width=16, active=3, zipf=1, magnitude_spread=0.3, noise=0.05, group_size=1, correlation=0.0)
 

@@ -107,6 +107,7 @@ EDITS = {  # a file -> the rules that run again by themselves, and no others; wh
     "activations/shards.py": {"cache_activations", "make_synthetic"},
     "activations/cache.py": {"cache_activations", "make_synthetic"} | TRAINING,
     "synthetic/world.py": {"make_synthetic", "evaluate_truth"},
+    "plan/world_options.py": {"make_synthetic", "evaluate_truth"},
     "training/trainer.py": TRAINING,
     "variants/wta/rule.py": {"train_sae of wta"},
     "variants/adaptive/rule.py": {"train_sae of adaptive", "train_sae of scheduled"},

@@ -32,6 +32,7 @@ from wta_sae.plan.labelled_sets import (
 from wta_sae.plan.own_files import matching_files
 from wta_sae.plan.run_plan import run_plan
 from wta_sae.plan.saes import FOREIGN_FILES
+from wta_sae.plan.synthetic import world_options
 from wta_sae.variants.loading import rule_module
 from wta_sae.variants.registry import VARIANTS
 

@@ -15,11 +15,8 @@ use rule stage as make_synthetic with:
         **stage(
             "make-synthetic",
             lambda wildcards: {
-                **{
-                    key: value
-                    for key, value in config["synthetic"].items()
-                    if key not in ("zipf", "evaluation_tokens", "k", "training")
-                },
+                **world_options(config["synthetic"]),
+                **{name: config["synthetic"][name] for name in ("tokens", "shard_tokens")},
                 "zipf": PLAN.worlds[wildcards.world].zipf,
                 "seed": PLAN.worlds[wildcards.world].seed,
                 "out": f"{RUN}/synthetic/{wildcards.world}",

@@ -11,11 +11,14 @@ from jsonschema.exceptions import ValidationError, best_match
 
 from wta_sae.base.errors import UserError
 from wta_sae.plan.labelled_sets import DOCSTRINGS
+from wta_sae.plan.papers_variants import COMPARED_IN_PAPER
 from wta_sae.variants.registry import VARIANTS
 
 
 def check_config(config: Mapping[str, Any], schema: Path) -> None:
     """Raises UserError for a key that the schema does not know, a missing one, a wrong type or a value out of range.
+
+    So it does where a variant that the paper compares is left out.
 
     schema: a file; what it leaves open, the sections of the variants under `saes`, is their specs' to say.
     """
@@ -24,6 +27,11 @@ def check_config(config: Mapping[str, Any], schema: Path) -> None:
     error = best_match(Draft202012Validator(whole).iter_errors(config))
     if error is not None:
         raise UserError(f"config: {_key(error)}{_message(error)}")
+    for name in COMPARED_IN_PAPER:
+        if config["saes"].get(name) is None:
+            raise UserError(
+                f"config: saes.{name}: there is none, but the paper's tables and figures compare it; give it a budget"
+            )
     labelled, packages = config["labelled_texts"], config["text"]["docstrings"]["packages"]
     if labelled["source"] != DOCSTRINGS:
         return

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from wta_sae.machine.devices import prepare_to_compute
 from wta_sae.machine.origin import computed_by
+from wta_sae.plan.world_options import WorldOptions
 from wta_sae.stages.options import add_options, add_threads, read_options
 from wta_sae.synthetic.planting import cache_world
-from wta_sae.synthetic.world import WorldOptions, new_world, write_world
+from wta_sae.synthetic.world import new_world, write_world
 
 
 def add_arguments(parser: ArgumentParser) -> None:
