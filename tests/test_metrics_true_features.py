@@ -56,7 +56,7 @@ def test_an_sae_of_the_true_directions_finds_them_all_and_batches_do_not_matter(
     options = WorldOptions(features=3, width=3, active=1, zipf=0, magnitude_spread=0.1, noise=0.01, group_size=1, correlation=0)
     world = new_world(options, 0)
     perfect = sae_of(world.directions_GD, "topk", k=3)
-    sample = world.sample(2000, world.stream("test"))
+    (sample,) = world.samples("test", 2000)
     parts = [Sample(*part) for part in zip(*(whole.split(300) for whole in sample), strict=True)]
     whole, split = (truth_metrics(perfect, world.directions_GD, batches).metrics for batches in ([sample], parts))
     assert whole == pytest.approx(split)

@@ -10,14 +10,18 @@ from wta_sae.base.errors import UserError
 from wta_sae.machine.files import file_sha256
 from wta_sae.plan.world_options import WorldOptions
 from wta_sae.synthetic.planting import cache_world
-from wta_sae.synthetic.world import firing_probabilities, new_world, read_world, write_world
+from wta_sae.synthetic.world import Sample, firing_probabilities, new_world, read_world, write_world
 
 OPTIONS = WorldOptions(features=40, width=16, active=3, zipf=1, magnitude_spread=0.3, noise=0.05, group_size=1, correlation=0.0)
 
 
+def drawn(world, name, tokens):
+    return Sample(*map(torch.cat, zip(*world.samples(name, tokens), strict=True)))
+
+
 def sampled(tokens=20_000, **changes):
     world = new_world(replace(OPTIONS, **changes), seed=1)
-    return world, world.sample(tokens, world.stream("test"))
+    return world, drawn(world, "test", tokens)
 
 
 @pytest.mark.parametrize("exponent", [0, 0.5, 1, 1.5])
@@ -60,7 +64,7 @@ def test_features_of_a_group_fire_together_and_as_often_as_ever():
 
 def test_streams_are_seeded_and_share_no_token():
     world, other = new_world(OPTIONS, 1), new_world(OPTIONS, 2)
-    one, same, evaluation = (world.sample(50, world.stream(name)).x_ND for name in ("a", "a", "b"))
+    one, same, evaluation = (drawn(world, name, 50).x_ND for name in ("a", "a", "b"))
     assert one.equal(same)
     assert not (one[:, None] == evaluation).all(-1).any()
     assert not world.directions_GD.equal(other.directions_GD)
@@ -71,7 +75,7 @@ def test_a_world_reads_back(tmp_path):
     write_world(tmp_path / "world.safetensors", world)
     back = read_world(tmp_path / "world.safetensors")
     assert (back.options, back.seed) == (OPTIONS, 3)
-    assert back.sample(5, back.stream("x")).x_ND.equal(world.sample(5, world.stream("x")).x_ND)
+    assert drawn(back, "x", 5).x_ND.equal(drawn(world, "x", 5).x_ND)
 
 
 def test_a_cache_holds_tokens_of_the_world_and_says_of_which(tmp_path):

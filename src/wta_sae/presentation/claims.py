@@ -45,7 +45,7 @@ class Margin(NamedTuple):
 
     value: float
     noise: float
-    measured: str
+    measured: str = ""
 
     @property
     def verdict(self) -> str:

@@ -15,9 +15,7 @@ from wta_sae.sae.load import load_sae
 from wta_sae.sae.saelens_config import read_metadata
 from wta_sae.stages.evaluation_results import record, write_records
 from wta_sae.stages.options import add_threads
-from wta_sae.synthetic.world import Sample, World, read_world
-
-TOKENS_AT_ONCE = 4096
+from wta_sae.synthetic.world import read_world
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -45,17 +43,11 @@ def _evaluate(directory: Path, world_file: Path, l0: int, tokens: int, out: Path
         raise UserError(f"{directory}: trained on another world than {world_file}; evaluate it on its own")
 
     def calibration() -> Iterator[Tensor]:
-        return (sample.x_ND for sample in _samples(world, "calibration", tokens))
+        return (sample.x_ND for sample in world.samples("calibration tokens", tokens))
 
     rules, _ = at_equal_l0(load_sae(directory, "per_latent"), l0, calibration, tokens)
     measured = {
-        rule: truth_metrics(sae, world.directions_GD, _samples(world, "evaluation", tokens)) for rule, sae in rules.items()
+        rule: truth_metrics(sae, world.directions_GD, world.samples("evaluation tokens", tokens)) for rule, sae in rules.items()
     }
     write_records(out, [record(directory.name, rule, evaluation) for rule, evaluation in measured.items()])
     print(f"{directory.name}:", ", ".join(f"{rule} {one.metrics['matched_cosine']:.3f}" for rule, one in measured.items()))
-
-
-def _samples(world: World, name: str, tokens: int) -> Iterator[Sample]:
-    generator = world.stream(f"{name} tokens")
-    for first in range(0, tokens, TOKENS_AT_ONCE):
-        yield world.sample(min(TOKENS_AT_ONCE, tokens - first), generator)

@@ -17,7 +17,6 @@ from wta_sae.machine.files import file_sha256
 from wta_sae.synthetic.world import read_world
 
 HOOK_NAME = "synthetic"  # in the place of a block's name
-TOKENS_AT_ONCE = 4096
 
 
 def cache_world(
@@ -27,9 +26,7 @@ def cache_world(
     world, sha256 = read_world(world_file), file_sha256(world_file)
 
     def rows_between(start: int, stop: int) -> Iterator[Tensor]:
-        generator = world.stream(f"training tokens from {start}")
-        for first in range(start, stop, TOKENS_AT_ONCE):
-            yield world.sample(min(TOKENS_AT_ONCE, stop - first), generator).x_ND
+        return (sample.x_ND for sample in world.samples(f"training tokens from {start}", stop - start))
 
     description = {"text": {"dataset": HOOK_NAME}, "prepend_bos": False, "synthetic": asdict(world.options)}
     source = Source(rows_between, world.options.width, HOOK_NAME, HOOK_NAME, sha256, 1, description)

@@ -7,6 +7,7 @@ correlations, and without its hierarchies.
 """
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -17,6 +18,8 @@ from torch import Tensor
 from wta_sae.base.errors import UserError
 from wta_sae.machine.tensor_files import read_tensors, write_tensors
 from wta_sae.plan.world_options import MOST_FREQUENT, WorldOptions
+
+TOKENS_AT_ONCE = 4096
 
 
 class Sample(NamedTuple):
@@ -36,6 +39,13 @@ class World:
     probabilities_G: Tensor
     group_G: Tensor
 
+    def samples(self, name: str, tokens: int) -> Iterator[Sample]:
+        """The tokens of that name, a part at a time: the same for the same name, and for two names no token in common."""
+        digest = hashlib.sha256(f"{self.seed} {name}".encode()).digest()
+        generator = torch.Generator().manual_seed(int.from_bytes(digest[:7]))
+        for first in range(0, tokens, TOKENS_AT_ONCE):
+            yield self.sample(min(TOKENS_AT_ONCE, tokens - first), generator)
+
     def sample(self, tokens: int, generator: torch.Generator) -> Sample:
         """Tokens that do not depend on each other."""
         options = self.options
@@ -46,11 +56,6 @@ class World:
         sizes_NG = (options.magnitude_spread * torch.randn(tokens, options.features, generator=generator)).exp()
         noise_ND = options.noise * torch.randn(tokens, options.width, generator=generator)
         return Sample((sizes_NG * fires_NG) @ self.directions_GD + noise_ND, fires_NG)
-
-    def stream(self, name: str) -> torch.Generator:
-        """A generator of this world's own, another for each name: training and evaluation share no token."""
-        digest = hashlib.sha256(f"{self.seed} {name}".encode()).digest()
-        return torch.Generator().manual_seed(int.from_bytes(digest[:7]))
 
 
 def new_world(options: WorldOptions, seed: int) -> World:

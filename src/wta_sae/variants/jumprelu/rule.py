@@ -4,8 +4,8 @@ Shape suffixes: B tokens of a batch, F latents, P pairs that are active or near 
 
 Source: Rajamanoharan et al. 2024, with the penalty on L0 that aims at a number; as in dictionary_learning's `JumpReluTrainer`,
 but for three things. Its pseudo-gradient of L0 is of the activations after their jump, so that it misses those below the
-threshold: here it is of those before. What is encoded is x - b_dec, as by every variant here. The thresholds are float32 and
-no logarithms: those hardly move under Adam.
+threshold: here it is of those before. What is encoded is x - b_dec, as by every variant here. The rectangle ends at 0, where
+the ReLU does. As there, the thresholds themselves are trained, and not their logarithms, which hardly move under Adam.
 """
 
 import torch

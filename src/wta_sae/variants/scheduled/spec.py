@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass
 
+from wta_sae.variants.adaptive.spec import AdaptiveOptions
 from wta_sae.variants.readout import Look, Readout
 from wta_sae.variants.variant import Variant
-from wta_sae.variants.variant_options import VariantOptions, option
+from wta_sae.variants.variant_options import option
 
 
 @dataclass(frozen=True)
-class ScheduledOptions(VariantOptions):
-    """speed: as of `adaptive`. begin, end: shares of the run between which equal parts give way to demand, linearly."""
+class ScheduledOptions(AdaptiveOptions):
+    """begin, end: shares of the run between which equal parts give way to demand, linearly."""
 
-    speed: float = option(0.02, exclusiveMinimum=0, maximum=1)
     begin: float = option(0.2, minimum=0, maximum=1)
     end: float = option(0.6, minimum=0, maximum=1)
 
