@@ -62,6 +62,21 @@ class Fit(NamedTuple):
     own: tuple[Tensor, ...] = ()
 
 
+class Residual(NamedTuple):
+    """What codes leave over. The fields are as in `Fit`, and the gradient is of the squared error alone."""
+
+    error_BD: Tensor
+    squared_error: Tensor
+    output_gradient_BD: Tensor
+
+
+def residual(encoded: Encoded, codes: Codes) -> Residual:
+    """Of a batch that is decoded from its codes."""
+    tokens = len(encoded.centred_BD)
+    error_BD = encoded.centred_BD - codes.decode(encoded.W_dec_FD)
+    return Residual(error_BD, error_BD.square().sum() / tokens, error_BD * (-2 / tokens))
+
+
 class VariantRule(ABC):
     """One SAE's rule in training.
 
@@ -150,11 +165,8 @@ class SelectionRule(VariantRule):
 
     def fit(self, encoded: Encoded, moment: Moment) -> Fit:
         centred_BD, pre_BF, W_dec_FD = encoded
-        tokens = len(centred_BD)
         codes = self.form(pre_BF, moment)
-        error_BD = centred_BD - codes.decode(W_dec_FD)
-        squared = error_BD.square().sum() / tokens
-        output_gradient_BD = error_BD * (-2 / tokens)
+        error_BD, squared, output_gradient_BD = residual(encoded, codes)
         gradient = codes.gradients(output_gradient_BD, centred_BD, W_dec_FD)
         return Fit(codes, error_BD, squared, squared, gradient, output_gradient_BD)
 
@@ -199,8 +211,7 @@ class LossRule(VariantRule):
         target_gradient_BD, pre_gradient_BF, W_dec_gradient_FD, *own_gradients = found
         gradient = CodeGradients(pre_gradient_BF.T @ encoded.centred_BD, pre_gradient_BF.sum(0), W_dec_gradient_FD)
         codes = DenseCodes(acts_BF.detach())
-        error_BD = encoded.centred_BD - codes.decode(encoded.W_dec_FD)
-        squared = error_BD.square().sum() / len(error_BD)
+        error_BD, squared, _ = residual(encoded, codes)
         return Fit(codes, error_BD, squared, value.detach(), gradient, -target_gradient_BD, tuple(own_gradients))
 
 

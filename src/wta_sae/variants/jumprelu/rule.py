@@ -13,7 +13,7 @@ from torch import Tensor
 
 from wta_sae.codes.active_pairs import ActivePairs
 from wta_sae.codes.fast_selection import pairs_at
-from wta_sae.codes.variant_rule import Encoded, Fit, Loss, LossRule, Moment, squared_error
+from wta_sae.codes.variant_rule import Encoded, Fit, Loss, LossRule, Moment, residual, squared_error
 from wta_sae.sae.quickselect import positions_from
 
 
@@ -47,9 +47,7 @@ class Rule(LossRule):
         threshold_P = threshold_F[found.latents_P]
         active_P = found.values_P > threshold_P
         codes = ActivePairs(found.tokens_P[active_P], found.latents_P[active_P], found.values_P[active_P], found.shape)
-        error_BD = centred_BD - codes.decode(W_dec_FD)
-        squared = error_BD.square().sum() / tokens
-        output_gradient_BD = error_BD * (-2 / tokens)
+        error_BD, squared, output_gradient_BD = residual(encoded, codes)
         excess = codes.active() / tokens / self.k - 1
         weight = self.options.weight * self._warmth(moment.step)
         # Of the loss by the thresholds: by what the activations near them decode to, and by their number.

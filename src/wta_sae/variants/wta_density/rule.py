@@ -14,7 +14,7 @@ from torch import Tensor
 
 from wta_sae.codes.fast_selection import pairs_of_winners
 from wta_sae.codes.selections import winners_of_latents
-from wta_sae.codes.variant_rule import Encoded, Fit, Loss, LossRule, Moment, squared_error
+from wta_sae.codes.variant_rule import Encoded, Fit, Loss, LossRule, Moment, residual, squared_error
 from wta_sae.sae.quickselect import positions_of_largest
 
 
@@ -36,9 +36,7 @@ class Rule(LossRule):
         codes = pairs_of_winners(pre_FB, positions_of_largest(pre_FB, self.winners(), all_ties=True))
         counted_P = torch.tanh(steepness * codes.values_P)
         density_B = counted_P.new_zeros(tokens).index_add_(0, codes.tokens_P, counted_P)
-        error_BD = centred_BD - codes.decode(W_dec_FD)
-        squared = error_BD.square().sum() / tokens
-        output_gradient_BD = error_BD * (-2 / tokens)
+        error_BD, squared, output_gradient_BD = residual(encoded, codes)
         own_gradient_P = (1 - counted_P.square()) * density_B[codes.tokens_P] * (2 * weight * steepness / self.k**2 / tokens)
         gradient = codes.gradients(output_gradient_BD, centred_BD, W_dec_FD, own_gradient_P)
         loss = squared + weight * (density_B / self.k).square().mean()
