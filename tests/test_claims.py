@@ -6,12 +6,21 @@ import re
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from presented import presented
 from synthetic_metrics import CONFIG, METRICS, RATES, STEPS_OF_SEEDS, TABLE_K, rows, run_of, table
 from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation.claims import CLAIMS, EQUAL_OWN, FAILS, NOISE, RELEASED, STANDS, UNKNOWN, decided, falls, tally
-from wta_sae.presentation.estimates import Estimate, beyond_noise, change_word, joint_noise
+from wta_sae.presentation.estimates import (
+    UNMEASURED,
+    Contrast,
+    Estimate,
+    Sweep,
+    change_word,
+    of_single_seeds,
+    pooled_spread,
+)
 from wta_sae.presentation.notation import MARKDOWN
 
 BATCH_TOKENS = CONFIG["training"]["batch_tokens"]
@@ -130,21 +139,60 @@ def test_the_claims_as_tables():
 # The noise of the seeds
 
 
-def test_a_sweep_has_a_point_an_sae_and_the_largest_spread():
+def test_a_sweep_has_a_point_an_sae_and_the_pooled_spread():
     line = run_of().metrics.sweep("per_latent", "l0")
     assert [group[0] for group in line.rates] == [1e-6, 1e-3, 5e-3, 0.0078125, 1e-2, 5e-2]
     assert line.means == pytest.approx((1, 2, 10, 16, 20, 102))
-    assert line.noise == pytest.approx(0.2)
+    assert (line.spread, line.freedom) == (pytest.approx(0.2), 4)
     assert (line.lowest(), line.rates_of(line.highest())) == (pytest.approx(1), (5e-2,))
-    assert math.isnan(run_of(METRICS[METRICS["seed"] == 42]).metrics.sweep("per_latent", "l0").noise)
+    assert math.isnan(run_of(METRICS[METRICS["seed"] == 42]).metrics.sweep("per_latent", "l0").spread)
     assert math.isnan(run_of().metrics.sweep("per_latent", "absent").highest())
 
 
-def test_noise_of_a_difference():
-    assert joint_noise(3.0, 4.0) == 5.0
-    assert Estimate(1.0, 3.0) - Estimate(0.25, 4.0) == (0.75, 5.0)
-    assert math.isnan(joint_noise(3.0, math.nan))
-    assert beyond_noise(-2.1, 1.0) and not beyond_noise(2.0, 1.0) and not beyond_noise(9.0, math.nan)
+@pytest.mark.parametrize(
+    ("left", "right"), [([0.91, 0.93, 0.92], [0.88, 0.89, 0.84]), ([0.3, 0.5, 0.4], [0.99, 0.991, 0.989, 0.992])]
+)
+def test_a_difference_is_that_of_welchs_t_test(left, right):
+    difference = estimate(left) - estimate(right)
+    test = stats.ttest_ind(left, right, equal_var=False)
+    low, high = test.confidence_interval(0.95)
+    assert difference.freedom == pytest.approx(test.df)
+    assert difference.mean == pytest.approx((low + high) / 2)
+    assert difference.half_width() == pytest.approx((high - low) / 2)
+    assert difference.counts(1 - 0.99 * test.pvalue) is False and difference.counts(1 - 1.01 * test.pvalue) is True
+
+
+def test_a_difference_whose_noise_is_not_known_does_not_count():
+    for one in (Estimate(0.5, math.nan, 1), UNMEASURED):
+        difference = Estimate(0.9, 0.01, 3) - one
+        assert not difference.known and not difference.counts() and not difference.near_border
+
+
+def test_a_difference_of_equal_seeds_is_certain():
+    one = Estimate(1.0, 0.0, 3)
+    assert (one - Estimate(0.9, 0.0, 3)).counts() and not (one - one).counts()
+
+
+def test_near_the_border_less_confidence_would_do_and_more_would_not():
+    half_widths = [Contrast(0.0, 1.0, 1.0, 4).half_width(level) for level in (0.90, 0.95, 0.99)]
+    assert half_widths == pytest.approx([2.132, 2.776, 4.604], abs=1e-3)
+    found = {mean: Contrast(mean, 1.0, 1.0, 4) for mean in (2.0, 2.2, -2.2, 3.0, 5.0)}
+    assert [one.near_border for one in found.values()] == [False, True, True, True, False]
+    assert [one.counts() for one in found.values()] == [False, False, False, True, True]
+
+
+def test_the_pooled_spread():
+    several = [Estimate(0.0, 3.0, 3), Estimate(9.0, 4.0, 2), Estimate(1.0, math.nan, 1)]
+    assert pooled_spread(several) == (pytest.approx(((2 * 9 + 16) / 3) ** 0.5), 3)
+    spread, freedom = pooled_spread(several[2:])
+    assert math.isnan(spread) and freedom == 0
+    line = Sweep((), (), 2.0, 4)
+    assert line.of_one(1.5) == (1.5, 2.0, 2.0, 4)
+    assert line.of_two(1.5) == (1.5, pytest.approx(8**0.5), pytest.approx(8**0.5), 4)
+
+
+def estimate(values):
+    return Estimate(float(np.mean(values)), float(np.std(values, ddof=1)), len(values))
 
 
 @pytest.mark.parametrize(
@@ -152,13 +200,13 @@ def test_noise_of_a_difference():
     [
         (0.5, 0.6, 0.01, "higher"),
         (0.5, 0.4, 0.01, "lower"),
-        (0.5, 0.52, 0.01, "within noise"),  # 0.02 < 2 * sqrt(2) * 0.01
+        (0.5, 0.56, 0.01, "within noise"),  # 0.06 < 4.30 * sqrt(2) * 0.01
         (0.5, 0.6, math.nan, "no spread known"),
         (0.5, math.nan, 0.01, "not measured"),
     ],
 )
 def test_change_word(before, after, spread, word):
-    assert change_word(before, after, spread) == word
+    assert change_word(of_single_seeds(after - before, spread, freedom=2)) == word
 
 
 def test_gap_at_equal_l0_and_the_readouts_part_of_it():

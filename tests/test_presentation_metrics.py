@@ -21,9 +21,9 @@ def test_an_estimate_is_over_the_seeds_that_measured_it():
     for seed, l0 in values.items():
         records += rows("t", "topk", "topk", {"l0": l0}, k_per_token=16, seed=seed)
     records += rows("t", "topk", "topk", {"l1": math.nan}, k_per_token=16)
-    assert RunMetrics(table(records)).of("topk", "topk", "l0", 16) == (17.0, 1.0)
+    assert RunMetrics(table(records)).of("topk", "topk", "l0", 16) == (17.0, 1.0, 3)
     two, one = (RunMetrics(table(records[:count])).of("topk", "topk", "l0", 16) for count in (2, 1))
-    assert two == (16.5, pytest.approx(np.sqrt(0.5)))
+    assert two == (16.5, pytest.approx(np.sqrt(0.5)), 2)
     assert one.mean == 16.0 and math.isnan(one.spread)
     for metric in ("l1", "mse"):
         assert math.isnan(RunMetrics(table(records)).of("topk", "topk", metric, 16).mean)

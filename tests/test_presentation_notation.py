@@ -44,9 +44,9 @@ def test_rate(value, latex, markdown):
 def test_rates_spreads_shares_and_lists():
     assert MARKDOWN.rates([1e-6, 5e-6, 1e-5]) == "1e-6 to 1e-5"
     assert MARKDOWN.rates([0.05]) == "0.05" and LATEX.rates([]) == "---"
-    assert MARKDOWN.estimate(Estimate(0.893, 0.0021), 3) == "0.893 ± 0.002"
-    assert LATEX.estimate(Estimate(0.893, 0.0021), 3) == r"0.893 \ensuremath{\pm} 0.002"
-    assert MARKDOWN.estimate(Estimate(0.893, math.nan), 3) == "0.893"
+    assert MARKDOWN.estimate(Estimate(0.893, 0.0021, 3), 3) == "0.893 ± 0.002"
+    assert LATEX.estimate(Estimate(0.893, 0.0021, 3), 3) == r"0.893 \ensuremath{\pm} 0.002"
+    assert MARKDOWN.estimate(Estimate(0.893, math.nan, 1), 3) == "0.893"
     assert MARKDOWN.estimate(UNMEASURED, 3) == "—"
     assert (LATEX.percent(87.4), MARKDOWN.percent(87.4)) == (r"87\,\%", "87 %")
     assert (LATEX.shortest(20.0, 1), LATEX.shortest(20.25, 1)) == ("20", "20.2")

@@ -28,19 +28,19 @@ needs_latex = pytest.mark.skipif(not shutil.which("latexmk"), reason="latexmk is
     ],
 )
 def test_the_best_of_one_seed_is_what_reads_best(values, digits, direction, expected):
-    assert cells.bold_best([Estimate(value, nan) for value in values], digits, direction) == expected
+    assert cells.bold_best([Estimate(value, nan, 1) for value in values], digits, direction) == expected
 
 
 def test_the_best_of_several_seeds_is_what_lies_within_one_joint_deviation():
     """0.9 with 0.03 against 0.04 elsewhere: the joint deviation is 0.05."""
-    best, near, far = Estimate(0.9, 0.03), Estimate(0.86, 0.04), Estimate(0.84, 0.04)
+    best, near, far = Estimate(0.9, 0.03, 3), Estimate(0.86, 0.04, 3), Estimate(0.84, 0.04, 3)
     assert cells.bold_best([far, near, best], 2, "higher") == ["0.84", r"\textbf{0.86}", r"\textbf{0.90}"]
-    assert cells.bold_best([Estimate(0.86, 0.0), best], 2, "higher") == ["0.86", r"\textbf{0.90}"]
-    assert cells.bold_best([Estimate(0.88, nan), best], 2, "higher") == [r"\textbf{0.88}", r"\textbf{0.90}"]
+    assert cells.bold_best([Estimate(0.86, 0.0, 3), best], 2, "higher") == ["0.86", r"\textbf{0.90}"]
+    assert cells.bold_best([Estimate(0.88, nan, 1), best], 2, "higher") == [r"\textbf{0.88}", r"\textbf{0.90}"]
 
 
 def test_a_cell_has_its_deviation_behind_its_mean():
-    row = cells.row_cells([Estimate(0.9, 0.0123), Estimate(0.8, nan), UNMEASURED], 2, "none")
+    row = cells.row_cells([Estimate(0.9, 0.0123, 3), Estimate(0.8, nan, 1), UNMEASURED], 2, "none")
     assert row == [r"0.90\,{\scriptsize\color{black!55}\textpm0.01}", "0.80", "---"]
 
 

@@ -61,8 +61,8 @@ def test_the_hypothesis_is_not_told_from_one_seed_or_one_exponent():
 def test_the_margins_by_hand():
     hypothesis = equal_rate_hypothesis(metrics_of())
     margins = [hypothesis.ahead, hypothesis.behind, hypothesis.mended, hypothesis.level]
-    assert [one.value for one in margins] == pytest.approx([0.83 - 0.78, 0.80 - 0.65, 0.85 - 0.65, 0.85 - 0.81])
-    assert [one.noise for one in margins] == pytest.approx([0.01 * 2**0.5] * 4)
+    assert [one.value.mean for one in margins] == pytest.approx([0.83 - 0.78, 0.80 - 0.65, 0.85 - 0.65, 0.85 - 0.81])
+    assert [one.value.spread for one in margins] == pytest.approx([0.01 * 2**0.5] * 4)
 
 
 def test_who_is_ahead_is_ahead_at_every_exponent():

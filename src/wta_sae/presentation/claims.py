@@ -13,7 +13,7 @@ from functools import partial
 from typing import NamedTuple
 
 from wta_sae.plan.papers_variants import WTA
-from wta_sae.presentation.estimates import Estimate, Sweep, beyond_noise, joint_noise
+from wta_sae.presentation.estimates import Contrast, Estimate, Sweep
 from wta_sae.presentation.notation import Notation
 from wta_sae.presentation.papers_readouts import PAPERS_TITLES
 from wta_sae.presentation.run import Run
@@ -41,20 +41,19 @@ READINGS = (RELEASED, PER_LATENT, EQUAL_OWN, EQUAL_SAME, WEIGHTS)
 
 
 class Margin(NamedTuple):
-    """By how much a statement holds, the noise of that, and what was measured, in words."""
+    """By how much a statement holds, and what was measured, in words."""
 
-    value: float
-    noise: float
+    value: Contrast
     measured: str = ""
 
     @property
     def verdict(self) -> str:
         """Cannot be told: a value was not measured, or its noise is not known, with one seed."""
-        if math.isnan(self.value) or math.isnan(self.noise):
+        if not self.value.known:
             return UNKNOWN
-        if not beyond_noise(self.value, self.noise):
+        if not self.value.counts():
             return NOISE
-        return STANDS if self.value > 0 else FAILS
+        return STANDS if self.value.mean > 0 else FAILS
 
 
 @dataclass(frozen=True)
@@ -96,24 +95,24 @@ class Measurement:
 def similar(asked: Measurement, tolerance: float) -> Margin:
     """WTA differs from TopK by at most `tolerance` of TopK's value."""
     wta, topk = asked.of(WTA), asked.of("topk")
-    margin = tolerance * abs(topk.mean) - abs(wta.mean - topk.mean)
-    return Margin(margin, joint_noise(wta.spread, topk.spread), asked.trio())
+    difference = wta - topk
+    return Margin(difference._replace(mean=tolerance * abs(topk.mean) - abs(difference.mean)), asked.trio())
 
 
 def lags(asked: Measurement) -> Margin:
     """WTA lies below both baselines."""
-    return Margin(*(_baseline(asked, min) - asked.of(WTA)), asked.trio())
+    return Margin(_baseline(asked, min) - asked.of(WTA), asked.trio())
 
 
 def leads(asked: Measurement) -> Margin:
     """WTA lies above both baselines."""
-    return Margin(*(asked.of(WTA) - _baseline(asked, max)), asked.trio())
+    return Margin(asked.of(WTA) - _baseline(asked, max), asked.trio())
 
 
 def marginal(asked: Measurement, tolerance: float) -> Margin:
     """WTA differs from the better baseline by at most `tolerance`."""
     difference = _baseline(asked, max) - asked.of(WTA)
-    return Margin(tolerance - abs(difference.mean), difference.spread, asked.trio())
+    return Margin(difference._replace(mean=tolerance - abs(difference.mean)), asked.trio())
 
 
 def _baseline(asked: Measurement, pick: Callable) -> Estimate:
@@ -129,14 +128,13 @@ def rises(asked: Measurement, sign: int = 1) -> Margin:
     """The highest rate lies above the lowest, and no step back is more than noise."""
     line = asked.sweep()
     if len(line.means) < 2:
-        return Margin(math.nan, math.nan, asked.ends(line))
-    noise = joint_noise(line.noise, line.noise)
+        return Margin(line.of_two(math.nan), asked.ends(line))
     values = [sign * mean for mean in line.means]
-    back = max(max(values[:i]) - values[i] for i in range(1, len(values)))
-    gain = values[-1] - values[0]
+    back = line.of_two(max(max(values[:i]) - values[i] for i in range(1, len(values))))
+    gain = line.of_two(values[-1] - values[0])
     word = "drop" if sign > 0 else "rise"
-    measured = f"{asked.ends(line)}; largest {word} on the way {asked.number(max(back, 0.0))}"
-    return Margin(-back if back > 0 and beyond_noise(back, noise) else gain, noise, measured)
+    measured = f"{asked.ends(line)}; largest {word} on the way {asked.number(max(back.mean, 0.0))}"
+    return Margin(back._replace(mean=-back.mean) if back.mean > 0 and back.counts() else gain, measured)
 
 
 falls = partial(rises, sign=-1)
@@ -147,38 +145,38 @@ def peaks_inside(asked: Measurement) -> Margin:
     """A rate between the lowest and the highest lies above both."""
     line = asked.sweep()
     if len(line.means) < 3:
-        return Margin(math.nan, math.nan, asked.ends(line))
+        return Margin(line.of_two(math.nan), asked.ends(line))
     between = max(line.means[1:-1])
     at = asked.notation.rates(line.rates[line.means.index(between, 1)])
     measured = f"{asked.ends(line)}; between them at most {asked.number(between)}, at {at}"
-    return Margin(between - max(line.means[0], line.means[-1]), joint_noise(line.noise, line.noise), measured)
+    return Margin(line.of_two(between - max(line.means[0], line.means[-1])), measured)
 
 
 def negative_at_lowest(asked: Measurement) -> Margin:
     """The value at the lowest rate is below zero."""
     line = asked.sweep()
-    return Margin(-line.means[0] if line.means else math.nan, line.noise, asked.ends(line))
+    return Margin(line.of_one(-line.means[0] if line.means else math.nan), asked.ends(line))
 
 
 def always_at_least(asked: Measurement, tolerance: float) -> Margin:
     """No rate lies below `tolerance`."""
     line = asked.sweep()
     if not line.means:
-        return Margin(math.nan, math.nan, asked.ends(line))
+        return Margin(line.of_one(math.nan), asked.ends(line))
     lowest = line.lowest()
     at = asked.notation.rates(line.rates_of(lowest))
-    return Margin(lowest - tolerance, line.noise, f"lowest {asked.number(lowest)}, at {at}")
+    return Margin(line.of_one(lowest - tolerance), f"lowest {asked.number(lowest)}, at {at}")
 
 
 def near_best(asked: Measurement, tolerance: float) -> Margin:
     """Table 1's rate lies at most `tolerance` below the best rate."""
     line, table, notation = asked.sweep(), asked.of(WTA), asked.notation
     if not line.means or math.isnan(table.mean):
-        return Margin(math.nan, math.nan, notation.missing)
+        return Margin(line.of_two(math.nan), notation.missing)
     here = f"{notation.estimate(table, asked.digits)} at {notation.rate(asked.run.table_rate)}"
     best = line.highest()
     measured = f"{here}; best {asked.number(best)}, at {notation.rates(line.rates_of(best))}"
-    return Margin(tolerance - (best - table.mean), joint_noise(line.noise, line.noise), measured)
+    return Margin(line.of_two(tolerance - (best - table.mean)), measured)
 
 
 @dataclass(frozen=True)
@@ -274,6 +272,7 @@ class Finding(NamedTuple):
     reading: Reading
     measured: str
     verdict: str
+    near_border: bool
 
 
 def decided(run: Run, notation: Notation, claims: Iterable[Claim] = CLAIMS) -> list[Finding]:
@@ -282,7 +281,7 @@ def decided(run: Run, notation: Notation, claims: Iterable[Claim] = CLAIMS) -> l
     for claim in claims:
         for reading in claim.readings:
             margin = claim.decide(Measurement(run, notation, claim.metric, claim.digits, reading))
-            findings.append(Finding(claim, reading, margin.measured, margin.verdict))
+            findings.append(Finding(claim, reading, margin.measured, margin.verdict, margin.value.near_border))
     return findings
 
 

@@ -1,7 +1,7 @@
 """Measured values with the noise of their seeds, and what a difference between them comes to.
 
-A difference counts where it is more than TWICE its standard deviation over seeds (with three seeds on either side: a t-test's
-p is below 0.03). NaN stands for what was not measured, and for the spread of one seed.
+A difference counts where its interval by Student's t leaves out zero: few seeds tell little of their own spread, and the fewer
+they are, the wider it is. NaN stands for what was not measured, and for the spread of one seed.
 """
 
 import math
@@ -9,34 +9,79 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import stdtrit
 
-NOISE_FACTOR = 2
+CONFIDENCE = 0.95
+LESS_CONFIDENT, MORE_CONFIDENT = 0.90, 0.99  # where these do not agree on a difference, it lies near the border
 
 
 class Estimate(NamedTuple):
-    """A mean over seeds, and the sample standard deviation (n - 1 below the line)."""
+    """A mean over seeds, the sample standard deviation (n - 1 below the line), and the number of seeds."""
 
     mean: float
     spread: float
+    seeds: int
 
-    def __sub__(self, other: "Estimate") -> "Estimate":
-        """The difference of independent values."""
-        return Estimate(self.mean - other.mean, joint_noise(self.spread, other.spread))
+    def __sub__(self, other: "Estimate") -> "Contrast":
+        """The difference of independent values of unlike spreads. Source: Welch's t-test, with Satterthwaite's freedom."""
+        squares = [one.spread**2 / one.seeds if one.seeds else math.nan for one in (self, other)]
+        parts = [square**2 / (one.seeds - 1) for one, square in zip((self, other), squares, strict=True) if one.seeds > 1]
+        freedom = sum(squares) ** 2 / sum(parts) if sum(parts) else math.inf
+        spread = math.hypot(self.spread, other.spread)
+        return Contrast(self.mean - other.mean, spread, math.sqrt(sum(squares)), freedom)
 
 
-UNMEASURED = Estimate(math.nan, math.nan)
+UNMEASURED = Estimate(math.nan, math.nan, 0)
+
+
+class Contrast(NamedTuple):
+    """What two values differ by.
+
+    spread: the standard deviation that it has with one seed on either side; error: its own standard error; freedom: the
+    degrees of freedom of Student's t by which the error is known.
+    """
+
+    mean: float
+    spread: float
+    error: float
+    freedom: float
+
+    @property
+    def known(self) -> bool:
+        """Whether both the difference and its noise were measured."""
+        return not (math.isnan(self.mean) or math.isnan(self.error))
+
+    def half_width(self, confidence: float = CONFIDENCE) -> float:
+        """Of the interval around it that holds the true difference with this confidence."""
+        return float(stdtrit(self.freedom, (1 + confidence) / 2)) * self.error
+
+    def counts(self, confidence: float = CONFIDENCE) -> bool:
+        """Whether the interval leaves out zero; never where the noise is not known."""
+        return self.known and abs(self.mean) > self.half_width(confidence)
+
+    @property
+    def near_border(self) -> bool:
+        """Whether it counts at less confidence than asked for, and does not at more."""
+        return self.counts(LESS_CONFIDENT) and not self.counts(MORE_CONFIDENT)
+
+
+def of_single_seeds(mean: float, spread: float, freedom: float) -> Contrast:
+    """Between two values of one seed each, whose spread is known from others of their kind."""
+    joint = math.hypot(spread, spread)
+    return Contrast(mean, joint, joint, freedom)
 
 
 class Sweep(NamedTuple):
     """One metric over WTA's trained SAEs in rising order of winners.
 
-    rates: the nominal rates of each SAE; means: its value; noise: the largest standard deviation over seeds among the rates
-    that were trained with several, which here stands for all; NaN where none was.
+    rates: the nominal rates of each SAE; means: its value; spread: the standard deviation over seeds pooled over the rates that
+    were trained with several, which here stands for all, NaN where none was; freedom: its degrees of freedom.
     """
 
     rates: tuple[tuple[float, ...], ...]
     means: tuple[float, ...]
-    noise: float
+    spread: float
+    freedom: int
 
     def lowest(self) -> float:
         return min(self.means, default=math.nan)
@@ -48,26 +93,32 @@ class Sweep(NamedTuple):
         """The rates of the first SAE that has this value; none where nothing was measured."""
         return self.rates[self.means.index(mean)] if mean in self.means else ()
 
+    def of_one(self, mean: float) -> Contrast:
+        """Between a value of the sweep and a number that is certain."""
+        return Contrast(mean, self.spread, self.spread, self.freedom)
 
-def joint_noise(*spreads: float) -> float:
-    """The standard deviation of a sum or difference of independent values."""
-    return math.hypot(*spreads)
-
-
-def beyond_noise(difference: float, noise: float) -> bool:
-    """Whether a difference counts; never where its noise is not known."""
-    return abs(difference) > NOISE_FACTOR * noise
+    def of_two(self, mean: float) -> Contrast:
+        """Between two values of the sweep."""
+        return of_single_seeds(mean, self.spread, self.freedom)
 
 
-def change_word(before: float, after: float, spread: float) -> str:
-    """What a change between one seed and one seed comes to, each of the same spread."""
-    if math.isnan(after - before):
+def pooled_spread(estimates: Sequence[Estimate]) -> tuple[float, int]:
+    """The standard deviation over seeds of values of one kind, and its degrees of freedom; NaN where none has several seeds."""
+    several = [one for one in estimates if one.seeds > 1]
+    freedom = sum(one.seeds - 1 for one in several)
+    squares = sum((one.seeds - 1) * one.spread**2 for one in several)
+    return (math.sqrt(squares / freedom) if freedom else math.nan), freedom
+
+
+def change_word(change: Contrast) -> str:
+    """What a change comes to."""
+    if math.isnan(change.mean):
         return "not measured"
-    if math.isnan(spread):
+    if not change.known:
         return "no spread known"
-    if not beyond_noise(after - before, joint_noise(spread, spread)):
+    if not change.counts():
         return "within noise"
-    return "higher" if after > before else "lower"
+    return "higher" if change.mean > 0 else "lower"
 
 
 def comparing_word(left: float, right: float, digits: int) -> str:

@@ -3,7 +3,7 @@ r"""How values look in print: the same value in LaTeX and in Markdown. NaN is wh
 import math
 from collections.abc import Sequence
 
-from wta_sae.presentation.estimates import Estimate
+from wta_sae.presentation.estimates import Contrast, Estimate
 
 SMALLEST_PLAIN_RATE = 1e-3
 """Rates below it are shown in powers of ten."""
@@ -45,7 +45,7 @@ class Notation:
         """`number` with as few decimals as it needs: 20 rather than 20.0."""
         return self.number(value, 0 if float(value).is_integer() else digits)
 
-    def estimate(self, value: Estimate, digits: int) -> str:
+    def estimate(self, value: Estimate | Contrast, digits: int) -> str:
         """A mean with its standard deviation: 0.893 ± 0.002; without one where there is none."""
         spread = "" if math.isnan(value.spread) else f" {self.plus_minus} {self.number(value.spread, digits)}"
         return self.number(value.mean, digits) + spread

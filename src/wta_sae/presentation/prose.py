@@ -7,13 +7,15 @@ from typing import Any
 from wta_sae.metrics.columns import FOUND_FROM
 from wta_sae.plan.labelled_sets import class_sets, concept_pairs
 from wta_sae.presentation.claims import CLAIMS, PER_LATENT, READINGS, RELEASED, VERDICTS, decided, tally
-from wta_sae.presentation.estimates import comparing_word, trend
+from wta_sae.presentation.estimates import CONFIDENCE, LESS_CONFIDENT, MORE_CONFIDENT, comparing_word, trend
 from wta_sae.presentation.notation import LATEX, MARKDOWN, Notation
 from wta_sae.presentation.papers_readouts import NAMED, PAPERS_TITLES
 from wta_sae.presentation.run import Run
 from wta_sae.presentation.run_metrics import SCR
 from wta_sae.presentation.templates import filled, render
 from wta_sae.presentation.truth_claims import ahead_at_every_exponent, equal_rate_hypothesis
+
+LEVELS = {"confidence": CONFIDENCE, "less_confident": LESS_CONFIDENT, "more_confident": MORE_CONFIDENT}
 
 
 def numbers_tex(template: Path, run: Run, provenance: dict[str, Any]) -> str:
@@ -38,26 +40,30 @@ def truth_section(template: Path, run: Run) -> str:
 
 def table_claims(template: Path, run: Run) -> str:
     """A LaTeX table of the paper's conclusions: each statement, then its readings."""
-    return render(template, LATEX, findings=decided(run, LATEX))
+    return render(template, LATEX, findings=decided(run, LATEX), **LEVELS)
 
 
 def _values(run: Run, notation: Notation) -> dict[str, Any]:
-    return NAMED | {
-        "run": run,
-        "published": run.published,
-        "printed": {row["metric"]: row for row in run.published["rows"]},
-        "figure2": {entry["metric"]: entry for entry in run.published["figure2"]},
-        "titles": PAPERS_TITLES,
-        "claims": CLAIMS,
-        "findings": decided(run, notation),
-        "readings": READINGS,
-        "as_released": RELEASED,
-        "as_per_latent": PER_LATENT,
-        "verdicts": VERDICTS,
-        "tally": tally,
-        "scr": SCR,
-        "class_count": sum(len(one.classes) for one in class_sets(run.config)),
-        "pair_count": len(concept_pairs(run.config)),
-        "comparing_word": comparing_word,
-        "trend": trend,
-    }
+    return (
+        NAMED
+        | LEVELS
+        | {
+            "run": run,
+            "published": run.published,
+            "printed": {row["metric"]: row for row in run.published["rows"]},
+            "figure2": {entry["metric"]: entry for entry in run.published["figure2"]},
+            "titles": PAPERS_TITLES,
+            "claims": CLAIMS,
+            "findings": decided(run, notation),
+            "readings": READINGS,
+            "as_released": RELEASED,
+            "as_per_latent": PER_LATENT,
+            "verdicts": VERDICTS,
+            "tally": tally,
+            "scr": SCR,
+            "class_count": sum(len(one.classes) for one in class_sets(run.config)),
+            "pair_count": len(concept_pairs(run.config)),
+            "comparing_word": comparing_word,
+            "trend": trend,
+        }
+    )

@@ -11,7 +11,7 @@ from wta_sae.plan.budgets import matched_rate
 from wta_sae.plan.labelled_sets import FILES, HUB, drawn_datasets
 from wta_sae.plan.papers_variants import COMPARED_IN_PAPER, WTA
 from wta_sae.plan.winners import winners_per_latent
-from wta_sae.presentation.estimates import Estimate, beyond_noise, change_word
+from wta_sae.presentation.estimates import Contrast, Estimate, change_word, of_single_seeds
 from wta_sae.presentation.papers_readouts import WTA_RELEASED
 from wta_sae.presentation.run_metrics import RunMetrics, budget_of
 from wta_sae.variants.readout import Readout
@@ -25,8 +25,8 @@ class Gap(NamedTuple):
     equal L0. readout_percent: the part of the first that the second lacks; NaN where the first is not beyond noise.
     """
 
-    released: Estimate
-    own: Estimate
+    released: Contrast
+    own: Contrast
     readout_percent: float
 
 
@@ -142,7 +142,8 @@ class Run:
     def change(self, readout: Readout, ablation: str) -> tuple[float, str]:
         """What an ablation does to centred explained variance, and whether it counts."""
         before, after = (self.ablated(readout, "explained_variance", name) for name in (None, ablation))
-        return after - before, change_word(before, after, self.at(readout, "explained_variance").spread)
+        kind = self.at(readout, "explained_variance")
+        return after - before, change_word(of_single_seeds(after - before, kind.spread, kind.seeds - 1))
 
     def ablations(self) -> list[str]:
         """Those that this run measures, the one of all of them together where there are several."""
@@ -159,7 +160,7 @@ class Run:
         """The gap in one metric, whose higher value is the better one."""
         baseline = self.matched("batch_topk", "matched_threshold", metric)
         released, own = (baseline - self.matched(WTA, rule, metric) for rule in ("released", "matched_per_latent"))
-        told = beyond_noise(*released) and released.mean > 0
+        told = released.counts() and released.mean > 0
         return Gap(released, own, 100 * (1 - own.mean / released.mean) if told else math.nan)
 
     def released_l0_shares(self) -> tuple[float, float]:

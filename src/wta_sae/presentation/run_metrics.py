@@ -12,7 +12,7 @@ from wta_sae.base.errors import UserError
 from wta_sae.machine.files import anew
 from wta_sae.metrics.columns import COLUMNS, FOREIGN
 from wta_sae.plan.papers_variants import WTA
-from wta_sae.presentation.estimates import UNMEASURED, Estimate, Sweep
+from wta_sae.presentation.estimates import UNMEASURED, Estimate, Sweep, pooled_spread
 from wta_sae.presentation.synthetic_metrics import SyntheticMetrics
 from wta_sae.variants.readout import Readout
 from wta_sae.variants.registry import VARIANTS, variant_named
@@ -122,8 +122,7 @@ class RunMetrics:
 
         found = [group for group in self.groups(lambda rate: at(rate).mean) if not np.isnan(at(group[0]).mean)]
         points = [at(group[0]) for group in found]
-        spreads = [point.spread for point in points if not np.isnan(point.spread)]
-        return Sweep(tuple(found), tuple(point.mean for point in points), max(spreads, default=UNMEASURED.spread))
+        return Sweep(tuple(found), tuple(point.mean for point in points), *pooled_spread(points))
 
     def curve(self, readout: Readout, metric: str) -> tuple[np.ndarray, np.ndarray]:
         """The budgets of the readout's variant, and `metric` at each.
@@ -189,8 +188,8 @@ def _over_seeds(table: pd.DataFrame) -> dict[tuple[str, float, str, str, str], E
             f"metrics: several values of {one['metric']!r} for {one['variant']}, inference {one['inference'] or None}, in one "
             f"seed ({saes})"
         )
-    means = rows.groupby(names)["value"].agg(["mean", "std"])
-    return {key: Estimate(float(mean), float(spread)) for key, mean, spread in means.itertuples(name=None)}
+    means = rows.groupby(names)["value"].agg(["mean", "std", "count"])
+    return {key: Estimate(float(mean), float(spread), seeds) for key, mean, spread, seeds in means.itertuples(name=None)}
 
 
 def _digits(budget: float) -> float:

@@ -41,5 +41,5 @@ class SyntheticMetrics:
     @cached_property
     def _estimates(self) -> dict[tuple[str, str, str, float], Estimate]:
         keys = ["variant", "inference", "metric", "zipf_exponent"]
-        found = self.table.groupby(keys)["value"].agg(["mean", "std"])
-        return {key: Estimate(float(mean), float(spread)) for key, mean, spread in found.itertuples(name=None)}
+        found = self.table.groupby(keys)["value"].agg(["mean", "std", "count"])
+        return {key: Estimate(float(mean), float(spread), seeds) for key, mean, spread, seeds in found.itertuples(name=None)}

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from wta_sae.plan.papers_variants import BASELINES, WTA
 from wta_sae.presentation.claims import FAILS, NOISE, STANDS, UNKNOWN, Margin
-from wta_sae.presentation.estimates import Estimate
+from wta_sae.presentation.estimates import Contrast, Estimate
 from wta_sae.presentation.synthetic_metrics import SyntheticMetrics
 from wta_sae.variants.variant import Variant
 
@@ -44,15 +44,15 @@ def equal_rate_hypothesis(metrics: SyntheticMetrics) -> EqualRateHypothesis:
     def of(variant: str, exponent: float) -> Estimate:
         return metrics.of(variant, METRIC, exponent)
 
-    def least(margin: Callable[[float], Estimate]) -> Margin:
+    def least(margin: Callable[[float], Contrast]) -> Margin:
         exponents = [one for one in metrics.exponents if one >= UNEQUAL_FROM] or [UNEQUAL_FROM]
-        return Margin(*min((margin(one) for one in exponents), key=lambda one: one.mean))
+        return Margin(min((margin(one) for one in exponents), key=lambda one: one.mean))
 
     def worse(exponent: float) -> Estimate:
         return min((of(name, exponent) for name in BASELINES), key=lambda one: one.mean)
 
     return EqualRateHypothesis(
-        ahead=Margin(*(of(WTA, EQUAL) - better_baseline(metrics, METRIC, EQUAL))),
+        ahead=Margin(of(WTA, EQUAL) - better_baseline(metrics, METRIC, EQUAL)),
         behind=least(lambda exponent: worse(exponent) - of(WTA, exponent)),
         mended=least(lambda exponent: of(DEMAND, exponent) - of(WTA, exponent)),
         level=least(lambda exponent: of(DEMAND, exponent) - better_baseline(metrics, METRIC, exponent)),
@@ -64,7 +64,7 @@ def ahead_at_every_exponent(metrics: SyntheticMetrics, metric: str) -> list[Vari
 
     def is_ahead(variant: Variant, exponent: float) -> bool:
         lead = metrics.of(variant.name, metric, exponent) - better_baseline(metrics, metric, exponent)
-        return Margin(*lead).verdict == STANDS
+        return Margin(lead).verdict == STANDS
 
     return [one for one in metrics.variants if all(is_ahead(one, exponent) for exponent in metrics.exponents)]
 
