@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from wta_sae.metrics.columns import COLUMNS
+from wta_sae.metrics.columns import COLUMNS, DENSITY_CLASSES
 from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation.published import read_published
 from wta_sae.presentation.run import Run
 from wta_sae.presentation.run_metrics import RunMetrics
+from wta_sae.variants.registry import variant_named
 
 ROOT = Path(__file__).parents[1]
 RATES = (1e-6, 5e-6, 1e-5, 5e-5, 1e-4, 5e-4, 1e-3, 5e-3, 0.0078125, 1e-2, 5e-2)
@@ -29,6 +30,11 @@ MATCHED_VARIANCES = {
 }
 TRUTH_VARIANCES = {"wta": (0.83, 0.65), "batch_topk": (0.70, 0.81), "topk": (0.78, 0.80), "adaptive": (0.77, 0.85)}
 """At exponents 0 and 1: WTA ahead, then behind."""
+STABILITIES = {"wta": 0.52, "batch_topk": 0.40, "topk": 0.47}
+DENSITY_SHARES = {"wta": {0.5: 0.5, 1: 0.5}, "batch_topk": {0: 0.4, 1: 0.2, 4: 0.4}, "topk": {0: 0.2, 1: 0.6, 4: 0.2}}
+"""Of latents by their class of density, where there are any."""
+STABILITY_AT = {0: 0.3, 0.5: 0.5, 1: 0.54, 4: 0.7}
+"""Under each variant, but under BatchTopK 0.1 less."""
 ABLATIONS = {"gate": -0.03, "encoder_bias": -0.1, "packing": 0.005, "all": -0.12}
 """What each takes from the explained variance."""
 
@@ -130,8 +136,23 @@ def matched_rows(seed: int) -> list[dict]:
         for inference, variance in variances.items():
             l0 = 16.0 if inference == "matched_topk" else 16.1 + 0.05 * step
             values = core_values(l0, variance + 0.001 * step, TABLE_K)
+            if inference == variant_named(variant).rule_at_equal_l0:
+                values |= TABLE1_VALUES | density_values(variant, 0.001 * step)
             records += rows(named(f"{variant}-k16", seed), variant, inference, values, seed=seed, **columns)
+        of_weights = {"seed_stability": STABILITIES[variant] + 0.001 * step, "found_again": STABILITIES[variant] / 4}
+        of_weights["mean_absolute_decoder_cosine_sim"] = 0.08
+        records += rows(named(f"{variant}-k16", seed), variant, None, of_weights, seed=seed, **columns)
     return records
+
+
+def density_values(variant: str, change: float) -> dict[str, float]:
+    """What `evaluate stability` measures of a variant's latents by their density."""
+    values = {"stability_density_correlation": 0.5 + 10 * change}
+    for lowest in DENSITY_CLASSES:
+        share = DENSITY_SHARES[variant].get(lowest, 0.0)
+        stability = STABILITY_AT.get(lowest, np.nan) - 0.1 * (variant == "batch_topk") + change
+        values |= {f"latents_at_density_{lowest:g}": share, f"stability_at_density_{lowest:g}": stability if share else np.nan}
+    return values
 
 
 def truth_rows(seed: int, changes: dict[str, tuple[float, float]] | None = None) -> list[dict]:

@@ -53,7 +53,7 @@ def documented_metrics(marked=""):
     text = (ROOT / "docs/metrics.md").read_text(encoding="utf-8")
     cells = [cell for cell in re.findall(r"^\| (`[^|]+) \|", text, re.MULTILINE) if marked in cell]
     names = [name for cell in cells for name in re.findall(r"`(\w+)`", cell)]
-    return [re.sub(r"_[KN](?=_|$)", r"_\\d+", name) + "(_masked)?" for name in names]
+    return [re.sub(r"_[KNX](?=_|$)", r"_[\\d.]+", name) + "(_masked)?" for name in names]
 
 
 def test_every_metric_is_described():

@@ -52,6 +52,7 @@ def test_geometry_by_hand():
             "max_encoder_cosine_sim_median": 0.8,
             "average_max_decoder_cosine_sim": 2 / 3,
             "max_decoder_cosine_sim_median": 1,
+            "mean_absolute_decoder_cosine_sim": 1 / 3,
             "encoder_norm_mean": 8 / 3,
             "encoder_norm_median": 2,
             "encoder_bias_mean": 3,

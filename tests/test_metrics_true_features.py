@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from wta_sae.metrics.true_features import latent_uniqueness, match_features, truth_metrics
+from wta_sae.metrics.matching import match_directions
+from wta_sae.metrics.true_features import latent_uniqueness, truth_metrics
 from wta_sae.plan.world_options import WorldOptions
 from wta_sae.sae.sae import SAE
 from wta_sae.synthetic.world import Sample, new_world
@@ -18,15 +19,15 @@ def sae_of(directions_FD, inference="relu", **own):
 def test_matching_is_one_to_one_and_takes_the_largest_sum():
     # Both latents are nearest to the first feature; giving it to the second one leaves more in all.
     rows = torch.tensor([[0.8, 0.6, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, -2.0]])
-    matching = match_features(rows, EYE)
-    assert dict(zip(matching.latent_M.tolist(), matching.feature_M.tolist(), strict=True)) == {0: 1, 1: 0, 2: 2}
+    matching = match_directions(rows, EYE)
+    assert dict(zip(matching.first_M.tolist(), matching.second_M.tolist(), strict=True)) == {0: 1, 1: 0, 2: 2}
     torch.testing.assert_close(matching.cosine_M, torch.tensor([0.6, 1.0, 1.0]))
     assert latent_uniqueness(rows, EYE) == pytest.approx(2 / 3)
 
 
 def test_more_latents_than_features_leave_some_over():
-    matching = match_features(torch.cat([EYE, EYE]), EYE)
-    assert sorted(matching.feature_M.tolist()) == [0, 1, 2]
+    matching = match_directions(torch.cat([EYE, EYE]), EYE)
+    assert sorted(matching.second_M.tolist()) == [0, 1, 2]
     assert latent_uniqueness(torch.cat([EYE, EYE]), EYE) == 0.5
 
 

@@ -7,13 +7,14 @@ import pandas as pd
 import pytest
 
 from presented import TABLES, presented
-from synthetic_metrics import COSINES, METRICS, PUBLISHED, ROOT, TABLE_K, rows
+from synthetic_metrics import COSINES, METRICS, PUBLISHED, ROOT, TABLE_K, rows, run_of
 from wta_sae.base.errors import UserError
 from wta_sae.machine.files import write_text
 from wta_sae.presentation import pdf
 from wta_sae.presentation.cosine_figure import draw_figure1
 from wta_sae.presentation.drawing import save_figure
 from wta_sae.presentation.frontier_figure import draw_figure3
+from wta_sae.presentation.outlook_figure import draw_figure5
 from wta_sae.presentation.run_metrics import RunMetrics
 from wta_sae.presentation.sweep_figure import draw_figure2
 from wta_sae.presentation.truth_figure import draw_figure4
@@ -27,7 +28,7 @@ def inputs(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("results")
     far_from_its_budget = rows("adaptive-k16", "adaptive", "per_latent", {"l0": 20.0}, k_per_token=TABLE_K)
     with_another = pd.concat([METRICS, pd.DataFrame(far_from_its_budget)], ignore_index=True)
-    for name in (*TABLES, "numbers.tex", "truth.tex"):
+    for name in (*TABLES, "numbers.tex", "truth.tex", "outlook.tex"):
         write_text(folder / name, presented(name, with_another))
     metrics = RunMetrics(METRICS)
     figures = (
@@ -35,6 +36,7 @@ def inputs(tmp_path_factory) -> Path:
         draw_figure2(metrics, PUBLISHED, TABLE_K),
         draw_figure3(metrics, TABLE_K),
         draw_figure4(metrics.synthetic),
+        draw_figure5(run_of().outlook),
     )
     for number, figure in enumerate(figures, start=1):
         save_figure(figure, folder / f"figure{number}.pdf", folder / f"figure{number}.png")

@@ -17,7 +17,7 @@ PLAN = run_plan(CONFIG)
 
 def test_what_is_compared_is_evaluated_on_texts_and_the_rest_on_tokens():
     assert PLAN.evaluations("wta-k20") == ["tokens", "texts"]
-    assert PLAN.evaluations("topk-k16-seed43") == ["tokens", "texts", "matched"]
+    assert PLAN.evaluations("topk-k16-seed43") == ["tokens", "texts", "matched", "matched_texts", "stability"]
     assert PLAN.evaluations("wta-k20-gate") == PLAN.evaluations("topk-k64") == ["tokens"]
     assert PLAN.token_families("wta-k1") == ["core", "subspace", "geometry"]
     assert PLAN.token_families("topk-k64") == ["core", "geometry"]
@@ -44,10 +44,25 @@ def test_a_variant_beyond_the_paper_is_in_figure_3_and_at_equal_l0_and_in_nothin
     collected = {name: own & set(saes) for name, saes in plan.collections.items()}
     planted = {f"mine-k4-{world}" for world in plan.worlds}
     assert planted == set(plan.on_synthetic) & set(plan.collections["metrics"]) - set(PLAN.on_synthetic)
-    assert collected["metrics"] == collected["figure3"] == own
-    assert collected["table_matched"] == own - {"mine-k64"}
+    assert collected["metrics"] == own
+    assert collected["figure3"] == {"mine-k16", "mine-k64"}
+    assert collected["table_matched"] == collected["outlook"] == own - {"mine-k64"}
     assert collected["table1"] == collected["figure2"] == own & set(plan.sweep) == set()
-    assert plan.evaluations("mine-k16") == ["tokens", "texts", "matched"]
+    for sae in own - {"mine-k64"}:
+        assert plan.evaluations(sae) == ["tokens", "matched", "matched_texts", "stability"]
+    assert plan.token_families("mine-k16") == ["core", "geometry"] and plan.token_families("mine-k16-seed43") == ["geometry"]
+
+
+def test_each_seed_is_paired_with_the_next_and_two_seeds_once():
+    assert {sae: PLAN.paired[sae] for sae in PLAN.paired if sae.startswith("topk")} == {
+        "topk-k16": "topk-k16-seed43",
+        "topk-k16-seed43": "topk-k16-seed44",
+        "topk-k16-seed44": "topk-k16",
+    }
+    assert set(PLAN.paired) == set(PLAN.matched)
+    of_seeds = {seeds: run_plan(CONFIG | {"seeds": list(seeds)}).paired for seeds in [(42,), (42, 43)]}
+    assert of_seeds[42,] == {}
+    assert of_seeds[42, 43] == {sae: f"{sae}-seed43" for sae in ("topk-k16", "batch_topk-k16", "wta-k16")}
 
 
 def test_an_sae_from_elsewhere_is_evaluated_as_the_compared_ones(tmp_path):

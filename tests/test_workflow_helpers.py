@@ -89,10 +89,13 @@ def test_every_stage_is_run_by_a_rule_that_follows_its_code():
 FETCHING = {"fetch_text", "fetch_language_model", "fetch_labelled_texts"}
 TRAINING = {f"train_sae of {name}" for name in VARIANTS}
 ON_TOKENS = {"evaluate_tokens", "evaluate_matched"}
-ON_SAES = ON_TOKENS | {"evaluate_texts", "calibrate"}
-WHOLE_RUN = {"table_claims", "reproduction", "numbers", "truth"}
+ON_TEXTS = {"evaluate_texts", "evaluate_matched_texts"}
+ON_SAES = ON_TOKENS | ON_TEXTS | {"calibrate"}
+WHOLE_RUN = {"table_claims", "reproduction", "numbers", "truth", "outlook"}
 OF_TRUTH = {"figure4", "table_truth"}
-OF_METRICS = {"table1", "table_matched", "table_published", "figure2", "figure3"} | OF_TRUTH | WHOLE_RUN
+OF_OUTLOOK = {"figure5", "table_outlook"}
+OF_TABLES = {"table1", "table_matched", "table_outlook", "table_published", "table_truth"}
+OF_METRICS = OF_TABLES | {"figure2", "figure3"} | OF_TRUTH | OF_OUTLOOK | WHOLE_RUN
 SHOWN = {"collect_metrics"} | OF_METRICS
 EDITS = {  # a file -> the rules that run again by themselves, and no others; what is made from theirs follows
     "base/progress.py": set(),
@@ -114,20 +117,23 @@ EDITS = {  # a file -> the rules that run again by themselves, and no others; wh
     "variants/topk/spec.py": SHOWN,
     "variants/variant.py": SHOWN | TRAINING,
     "variants/registry.py": SHOWN,
-    "sae/compatibility.py": ON_SAES | {"evaluate_truth"},
-    "sae/load.py": ON_SAES | {"import_sae", "evaluate_truth"},
+    "sae/compatibility.py": ON_SAES | {"evaluate_truth", "evaluate_stability"},
+    "sae/load.py": ON_SAES | {"import_sae", "evaluate_truth", "evaluate_stability"},
     "sae/calibration.py": {"calibrate", "evaluate_truth"},
-    "sae/saelens_config.py": ON_SAES | {"import_sae", "evaluate_truth", "collect_metrics", "figure1"},
+    "sae/saelens_config.py": ON_SAES | {"import_sae", "evaluate_truth", "evaluate_stability", "collect_metrics", "figure1"},
     "metrics/subspace.py": ON_TOKENS,
-    "metrics/scr.py": {"train_probes", "evaluate_texts"},
-    "metrics/pooling.py": {"train_probes", "evaluate_texts"},
+    "metrics/scr.py": {"train_probes"} | ON_TEXTS,
+    "metrics/pooling.py": {"train_probes"} | ON_TEXTS,
     "metrics/true_features.py": {"evaluate_truth"},
-    "metrics/columns.py": {"collect_metrics", "evaluate_truth"} | OF_METRICS,
+    "metrics/matching.py": {"evaluate_truth", "evaluate_stability"},
+    "metrics/stability.py": {"evaluate_stability"},
+    "metrics/columns.py": {"collect_metrics", "evaluate_truth", "evaluate_stability"} | OF_METRICS,
     "presentation/run.py": {"figure2"} | WHOLE_RUN,
     "presentation/claims.py": WHOLE_RUN,
     "presentation/truth_claims.py": WHOLE_RUN,
-    "presentation/tables.py": {"table1", "table_matched", "table_published", "table_truth"},
-    "presentation/templates.py": {"table1", "table2", "table_matched", "table_published", "table_truth"} | WHOLE_RUN,
+    "presentation/outlook_claims.py": WHOLE_RUN,
+    "presentation/tables.py": OF_TABLES,
+    "presentation/templates.py": {"table2"} | OF_TABLES | WHOLE_RUN,
     "presentation/truth_figure.py": {"figure4"},
     "presentation/frontier_figure.py": {"figure3"},
     "presentation/pdf.py": {"paper"},
@@ -149,8 +155,9 @@ def test_every_artifact_has_a_caption_in_the_report():
         "figure2.png",
         "figure3.pdf",
         "figure4.pdf",
+        "figure5.pdf",
     }
-    assert len(artifacts) == 14
+    assert len(artifacts) == 17
     template = jinja2.Template((ROOT / "workflow/report/artifact.rst").read_text())
     for name in artifacts:
         job = {"wildcards": {"artifact": name}, "config": {"run": "mine"}}

@@ -144,6 +144,7 @@ def test_the_whole_paper(tmp_path):
     # Three k of two baselines, six numbers of winners; two more seeds of four; three ablations and all of them together.
     assert len(papers_saes(process, "train_sae")) == 2 * 3 + 6 + 2 * 4 + 4
     assert len(papers_saes(process, "calibrate")) == len(papers_saes(process, "evaluate_matched")) == 9
+    assert len(papers_saes(process, "evaluate_matched_texts")) == len(papers_saes(process, "evaluate_stability")) == 9
     jobs = planned_jobs(process)
     assert jobs["cache_activations"] == 2  # one for the ablations that pack the text otherwise
     assert jobs["paper"] == 1

@@ -23,8 +23,8 @@ pytestmark = pytest.mark.slow
 ADVICE = r"; delete (\S+), ask for (\S+) by that name alone, then run the same command again$"
 ARTIFACTS = (
     *("table1.tex", "table_published.tex", "table_matched.tex", "table_claims.tex", "table2.tex", "numbers.tex"),
-    *("figure1.pdf", "figure2.pdf", "figure3.pdf", "figure4.pdf", "figure1.png", "truth.tex", "table_truth.tex"),
-    "reproduction.md",
+    *("figure1.pdf", "figure2.pdf", "figure3.pdf", "figure4.pdf", "figure5.pdf", "figure1.png"),
+    *("truth.tex", "table_truth.tex", "outlook.tex", "table_outlook.tex", "reproduction.md"),
 )
 
 

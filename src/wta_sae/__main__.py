@@ -41,6 +41,7 @@ STAGES = {
     "cache-texts": "a language model's residuals of labelled texts, once for all SAEs",
     "train-probes": "the probes on these residuals that every SAE's evaluation needs",
     "evaluate tokens": "an SAE on held-out text: core metrics, subspace, geometry",
+    "evaluate stability": "an SAE against one of another seed: whether it has the same latents",
     "evaluate truth": "SAEs on synthetic activations: whether they found the true features",
     "evaluate texts": "an SAE on labelled texts: sparse probing, TPP, SCR",
     "collect-metrics": "metrics of many SAEs -> one tidy table",
@@ -50,8 +51,10 @@ STAGES = {
     "figure2": "core metrics over the sparsity rate",
     "figure3": "reconstruction over the L0 reached",
     "figure4": "true features found over how unequally often they fire",
+    "figure5": "whether latents that are used alike are found again with another seed",
     "table1": "the paper's comparison of SAEs",
     "table-matched": "the comparison of SAEs at equal L0",
+    "table-outlook": "what tells all variants apart at equal L0",
     "table-published": "published beside rebuilt numbers",
     "table2": "author contributions",
     "table-truth": "what each variant finds of true features",
@@ -59,6 +62,7 @@ STAGES = {
     "reproduction": "what the paper's text and released code differ in, measured, as a report",
     "numbers": "every number in the paper's prose, as LaTeX macros",
     "truth": "the paper's section on why WTA loses",
+    "outlook": "the paper's section on what it only proposes",
     "paper": "the paper's PDF",
 }
 

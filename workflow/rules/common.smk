@@ -95,10 +95,10 @@ if config["text"]["source"] == "hub":
     TEXT_MB = round(config["text"]["hub"]["characters"] / 1e6)
 
 RUN = f"results/{config['run']}"
-FIGURES = (1, 2, 3, 4) if PLAN.planted else (1, 2, 3)
+FIGURES = (1, 2, 3, *([4] if PLAN.planted else []), *([5] if PLAN.paired else []))
 ARTIFACTS = (
     *("paper.pdf", "table1.tex", "table_published.tex", "table_matched.tex", "table_claims.tex", "table2.tex", "numbers.tex"),
-    "truth.tex",
+    *("truth.tex", "outlook.tex", "table_outlook.tex"),
     *(["table_truth.tex"] if PLAN.planted else []),
     *(f"figure{number}.{suffix}" for number in FIGURES for suffix in ("pdf", "png")),
     "reproduction.md",
@@ -189,3 +189,8 @@ def inference_rules(wildcards):
     if wildcards.sae in PLAN.foreign:
         return {}
     return {"inference": [readout.inference for readout in VARIANTS[PLAN.saes[wildcards.sae].variant].readouts]}
+
+
+def rule_at_equal_l0(wildcards):
+    """By which an SAE is read out at equal L0: that in the form of its variant's own."""
+    return VARIANTS[PLAN.saes[wildcards.sae].variant].rule_at_equal_l0

@@ -69,13 +69,16 @@ use rule gpu_stage as train_probes with:
 
 
 LABELLED = [*(f"classes/{name}" for name in CLASS_SETS), *(f"quadrants/{name}" for name in CONCEPT_PAIRS)]
+RESIDUAL_FOLDERS = [f"<run>/labelled/residuals/{labelled}" for labelled in LABELLED]
+PROBE_FILES = [f"<run>/labelled/probes/{labelled}.safetensors" for labelled in LABELLED]
+TEXT_OPTIONS = {name: config["evaluation"][name] for name in ("batch_texts", "perturbed_latents")}
 
 
 use rule gpu_stage as evaluate_texts with:
     input:
         sae="<run>/sae/{sae}",
-        residual_folders=[f"<run>/labelled/residuals/{labelled}" for labelled in LABELLED],
-        probe_files=[f"<run>/labelled/probes/{labelled}.safetensors" for labelled in LABELLED],
+        residual_folders=RESIDUAL_FOLDERS,
+        probe_files=PROBE_FILES,
     output:
         out="<run>/metrics/{sae}/texts.json",
     log:
@@ -83,14 +86,7 @@ use rule gpu_stage as evaluate_texts with:
     benchmark:
         "<run>/benchmarks/evaluate_texts/{sae}.tsv"
     params:
-        **stage(
-            "evaluate texts",
-            lambda wildcards: {
-                **inference_rules(wildcards),
-                "batch_texts": config["evaluation"]["batch_texts"],
-                "perturbed_latents": config["evaluation"]["perturbed_latents"],
-            },
-        ),
+        **stage("evaluate texts", lambda wildcards: {**inference_rules(wildcards), **TEXT_OPTIONS}),
 
 
 # For the comparison at equal L0.
@@ -119,6 +115,7 @@ use rule gpu_stage as evaluate_matched with:
         token_file="<run>/tokens/evaluation.safetensors",
     output:
         out="<run>/metrics/{sae}/matched.json",
+        latents_out="<run>/metrics/{sae}/matched.safetensors",
     log:
         "<run>/logs/evaluate_matched/{sae}.log",
     benchmark:
@@ -133,3 +130,36 @@ use rule gpu_stage as evaluate_matched with:
                 "batch_contexts": config["evaluation"]["batch_contexts"],
             },
         ),
+
+
+# The rest of what tells variants apart there, each SAE read out in the form of its variant's own rule.
+use rule gpu_stage as evaluate_matched_texts with:
+    input:
+        sae="<run>/matched/{sae}",
+        residual_folders=RESIDUAL_FOLDERS,
+        probe_files=PROBE_FILES,
+    output:
+        out="<run>/metrics/{sae}/matched_texts.json",
+    log:
+        "<run>/logs/evaluate_matched_texts/{sae}.log",
+    benchmark:
+        "<run>/benchmarks/evaluate_matched_texts/{sae}.tsv"
+    params:
+        **stage("evaluate texts", lambda wildcards: {"inference": rule_at_equal_l0(wildcards), **TEXT_OPTIONS}),
+
+
+use rule stage as evaluate_stability with:
+    input:
+        sae="<run>/matched/{sae}",
+        other=lambda wildcards: f"<run>/matched/{PLAN.paired[wildcards.sae]}",
+        latent_file="<run>/metrics/{sae}/matched.safetensors",
+    output:
+        out="<run>/metrics/{sae}/stability.json",
+    log:
+        "<run>/logs/evaluate_stability/{sae}.log",
+    benchmark:
+        "<run>/benchmarks/evaluate_stability/{sae}.tsv"
+    wildcard_constraints:
+        sae=one_of(PLAN.paired),
+    params:
+        **stage("evaluate stability", lambda wildcards: {"rule": rule_at_equal_l0(wildcards)}),

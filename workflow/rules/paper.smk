@@ -59,25 +59,35 @@ MADE_FROM = {
     "figure2": WHOLE_RUN | {"metrics": "<run>/figure2.csv"},
     "figure3": {"metrics": "<run>/figure3.csv"},
     "figure4": {"metrics": "<run>/figure4.csv"},
+    "figure5": {"metrics": "<run>/outlook.csv"},
     "table1": {"metrics": "<run>/table1.csv"} | PUBLISHED,
     "table_matched": {"metrics": "<run>/table_matched.csv"},
+    "table_outlook": {"metrics": "<run>/outlook.csv"},
     "table_published": {"metrics": "<run>/metrics.csv"} | PUBLISHED,
     "table_truth": {"metrics": "<run>/figure4.csv"},
     "table_claims": WHOLE_RUN,
     "table2": {"contributions": "paper/contributions.yaml"},
     "truth": WHOLE_RUN,
+    "outlook": WHOLE_RUN,
     "numbers": WHOLE_RUN | {"provenance": "<run>/provenance.json"},
     "reproduction": WHOLE_RUN,
 }
 TEMPLATES = "paper/templates"
-INCLUDED = {"numbers": "sentences.j2", "reproduction": "sentences.j2"}  # in their templates; in those of tables, table.tex.j2
+INCLUDED = {
+    "numbers": "sentences.j2",
+    "outlook": "sentences.j2",
+    "reproduction": "sentences.j2",
+}  # in their templates; in those of tables, table.tex.j2
 AT_K = {"k": config["paper"]["table1_k"]}
 AT_RATE = AT_K | {"rate": config["paper"]["table1_rate"]}
+AT_EQUAL_L0 = AT_K | {"rate": matched_rate(config)}
 OF_CONFIG = {
     "figure3": AT_K,
     "table1": AT_RATE,
     "table_published": AT_RATE,
-    "table_matched": AT_K | {"rate": matched_rate(config)},
+    "table_matched": AT_EQUAL_L0,
+    "table_outlook": AT_EQUAL_L0,
+    "figure5": AT_EQUAL_L0,
 }
 
 
@@ -159,6 +169,7 @@ CATEGORIES = {
     "table": "Tables",
     "numbers": "Tables",
     "truth": "Tables",
+    "outlook": "Tables",
     "figure": "Figures",
     "reproduction": "Reproduction",
 }

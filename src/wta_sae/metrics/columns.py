@@ -18,4 +18,6 @@ COLUMNS = [
     "value",
 ]
 FOUND_FROM = 0.9  # the matched cosine from which on a true feature counts as found
+FOUND_AGAIN_FROM = 0.7  # and a latent as found again with another seed
+DENSITY_CLASSES = (0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1, 2, 4, 8)  # of latents: lower bounds, in units of their mean density
 FOREIGN = "foreign"  # the variant of an SAE from elsewhere, whatever it is

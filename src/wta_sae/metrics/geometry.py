@@ -23,7 +23,8 @@ def encoder_decoder_geometry(sae: SAE) -> Evaluation:
 
     Per latent: encoder_decoder_cosine_sim (between W_enc[:, j] and W_dec[j]), max_encoder_cosine_sim and
     max_decoder_cosine_sim (the largest with another latent; -1 where there is no other), encoder_norm, encoder_bias.
-    Metrics: each one's NAME_mean and NAME_median, and under SAEBench's names average_max_{encoder,decoder}_cosine_sim.
+    Metrics: each one's NAME_mean and NAME_median, and under SAEBench's names average_max_{encoder,decoder}_cosine_sim. Ours:
+    mean_absolute_decoder_cosine_sim, over all pairs of latents; undefined for a single one.
     Differs from SAEBench: a zero vector has cosine 0 with everything, not NaN.
     """
     encoder_FD, decoder_FD = normalize(sae.W_enc_DF.T, dim=-1), normalize(sae.W_dec_FD, dim=-1)
@@ -34,12 +35,13 @@ def encoder_decoder_geometry(sae: SAE) -> Evaluation:
         "encoder_norm": sae.W_enc_DF.norm(dim=0),
         "encoder_bias": sae.b_enc_F.clone(),
     }
-    metrics = {}
+    metrics: dict[str, float | None] = {}
     for name, value_F in per_latent.items():
         metrics[f"{name}_mean"] = value_F.double().mean().item()
         metrics[f"{name}_median"] = value_F.double().quantile(0.5).item()
     for name in ("max_encoder_cosine_sim", "max_decoder_cosine_sim"):
         metrics[f"average_{name}"] = metrics.pop(f"{name}_mean")
+    metrics["mean_absolute_decoder_cosine_sim"] = mean_absolute_cosine_of_pairs(decoder_FD)
     return Evaluation(metrics, per_latent)
 
 
@@ -72,3 +74,12 @@ def largest_cosine_with_another(unit_FD: Tensor) -> Tensor:
         cosine_KF.diagonal(start).fill_(-1)
         largest_F[start : start + LATENTS_AT_ONCE] = cosine_KF.amax(-1)
     return largest_F
+
+
+def mean_absolute_cosine_of_pairs(unit_FD: Tensor) -> float | None:
+    """Over all pairs of different unit vectors, (F, D); None where there is no pair. Memory as above."""
+    latents, total = len(unit_FD), 0.0
+    for chunk_KD in unit_FD.split(LATENTS_AT_ONCE):
+        total += (chunk_KD @ unit_FD.T).abs().sum(dtype=torch.float64).item()
+    with_itself = unit_FD.square().sum(dtype=torch.float64).item()
+    return (total - with_itself) / (latents * (latents - 1)) if latents > 1 else None

@@ -6,36 +6,20 @@ Source: SynthSAEBench (SAELens); matched_cosine is its MCC (O'Neill et al. 2024,
 """
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from wta_sae.metrics.columns import FOUND_FROM
 from wta_sae.metrics.evaluation import Evaluation
+from wta_sae.metrics.matching import absolute_cosines, match_directions
 from wta_sae.sae.sae import SAE
 from wta_sae.synthetic.world import Sample
 
 
-class Matching(NamedTuple):
-    """One-to-one pairs of latents and true features, and the absolute cosine of their directions."""
-
-    latent_M: Tensor
-    feature_M: Tensor
-    cosine_M: Tensor
-
-
-def match_features(W_dec_FD: Tensor, directions_GD: Tensor) -> Matching:
-    """The pairs with the largest sum of absolute cosines (the Hungarian method); as many as the fewer of both are."""
-    cosine_FG = _absolute_cosines(W_dec_FD, directions_GD)
-    latent_M, feature_M = map(torch.from_numpy, linear_sum_assignment(cosine_FG.numpy(), maximize=True))
-    return Matching(latent_M, feature_M, cosine_FG[latent_M, feature_M])
-
-
 def latent_uniqueness(W_dec_FD: Tensor, directions_GD: Tensor) -> float:
     """How many different features are some latent's nearest, a latent: 1 where no two latents share one."""
-    return len(_absolute_cosines(W_dec_FD, directions_GD).argmax(1).unique()) / len(W_dec_FD)
+    return len(absolute_cosines(W_dec_FD, directions_GD).argmax(1).unique()) / len(W_dec_FD)
 
 
 @torch.no_grad()
@@ -43,16 +27,16 @@ def truth_metrics(sae: SAE, directions_GD: Tensor, batches: Iterable[Sample]) ->
     """On the CPU, over the tokens of all batches:
 
     l0, explained_variance (of the noisy activations) and frac_alive, as the core metrics.
-    matched_cosine: mean over the pairs of `match_features`; features_found: the share of true features whose pair's cosine is
+    matched_cosine: mean over the pairs of `match_directions`; features_found: the share of true features whose pair's cosine is
     FOUND_FROM or more; latent_uniqueness: as the function.
     feature_precision, feature_recall: of a matched latent's firing as a sign of its feature's, means over true features, where
     a feature without a latent, or whose latent never fires, counts as 0; feature_f1: the mean of each one's harmonic mean.
     """
-    matching = match_features(sae.W_dec_FD, directions_GD)
+    matching = match_directions(sae.W_dec_FD, directions_GD)
     tokens, error, square, active = 0, 0.0, 0.0, 0
     total_D = torch.zeros(directions_GD.shape[1], dtype=torch.float64)
     fired_F = torch.zeros(len(sae.W_dec_FD), dtype=torch.long)
-    both_M, latent_M, feature_M = torch.zeros(3, len(matching.latent_M), dtype=torch.long)
+    both_M, latent_M, feature_M = torch.zeros(3, len(matching.cosine_M), dtype=torch.long)
     for x_ND, fires_NG in batches:
         acts_NF = sae.encode(x_ND)
         active_NF = acts_NF > 0
@@ -61,7 +45,7 @@ def truth_metrics(sae: SAE, directions_GD: Tensor, batches: Iterable[Sample]) ->
         square += x_ND.double().square().sum().item()
         total_D += x_ND.double().sum(0)
         fired_F += active_NF.sum(0)
-        active_NM, fires_NM = active_NF[:, matching.latent_M], fires_NG[:, matching.feature_M]
+        active_NM, fires_NM = active_NF[:, matching.first_M], fires_NG[:, matching.second_M]
         both_M += (active_NM & fires_NM).sum(0)
         latent_M += active_NM.sum(0)
         feature_M += fires_NM.sum(0)
@@ -82,8 +66,3 @@ def truth_metrics(sae: SAE, directions_GD: Tensor, batches: Iterable[Sample]) ->
             **{name: rate_M.double().sum().item() / features for name, rate_M in rates.items()},
         }
     )
-
-
-def _absolute_cosines(W_dec_FD: Tensor, directions_GD: Tensor) -> Tensor:
-    normalize = torch.nn.functional.normalize
-    return (normalize(W_dec_FD, dim=1) @ normalize(directions_GD, dim=1).T).abs()

@@ -1,7 +1,7 @@
 """What a run trains and evaluates, and which of it goes into which table."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,7 +11,6 @@ from wta_sae.plan.saes import (
     foreign_saes,
     matched_saes,
     requested_saes,
-    saes_at_k,
     table1_saes,
     trained_together,
 )
@@ -23,7 +22,9 @@ class RunPlan:
     """The SAEs of a run by their names.
 
     saes: those that it trains; foreign: those from elsewhere, with their directories. sweep: the WTA SAEs of the first seed.
-    compared: those whose metrics on labelled texts are wanted too: the tables', and all of a variant whose budget is `rates`.
+    matched: those that are compared at equal L0; paired: of each of them the one of the next seed, where there is one.
+    compared: those whose metrics on labelled texts are wanted by their own rules too: Table 1's, and all of a variant whose
+    budget is `rates`. repeated: further seeds of what the paper does not compare, which are read out at equal L0 alone.
     together: the groups in which they are trained. ordinary: all that are no ablation. worlds: of the synthetic activations;
     planted: the SAEs that train on them, not among `saes`, as `planted_saes` has them.
     """
@@ -32,6 +33,8 @@ class RunPlan:
     foreign: dict[str, str]
     table1: tuple[str, ...]
     matched: tuple[str, ...]
+    paired: dict[str, str]
+    repeated: tuple[str, ...]
     ordinary: tuple[str, ...]
     sweep: tuple[str, ...]
     compared: tuple[str, ...]
@@ -47,15 +50,21 @@ class RunPlan:
     def evaluations(self, sae: str) -> list[str]:
         """The evaluations of an SAE: on tokens all, on labelled texts those that are compared and those from elsewhere.
 
-        Of one on synthetic activations, what it found of their true features.
+        At equal L0 as `at_equal_l0` has them. Of one on synthetic activations, what it found of their true features.
         """
         if sae in self.on_synthetic:
             return ["truth"]
         on_texts = ["texts"] if self._is_compared(sae) else []
-        return ["tokens", *on_texts, *(["matched"] if sae in self.matched else [])]
+        return ["tokens", *on_texts, *(self.at_equal_l0(sae) if sae in self.matched else [])]
+
+    def at_equal_l0(self, sae: str) -> list[str]:
+        """The evaluations of a matched SAE at that L0, and of its latents beside those of the next seed."""
+        return ["matched", "matched_texts", *(["stability"] if sae in self.paired else [])]
 
     def token_families(self, sae: str) -> list[str]:
         """The families of metrics of an SAE's evaluation on tokens; the slow one only of those that are on texts too."""
+        if sae in self.repeated:
+            return ["geometry"]
         return ["core", "subspace", "geometry"] if self._is_compared(sae) else ["core", "geometry"]
 
     @cached_property
@@ -65,9 +74,10 @@ class RunPlan:
             "metrics": {sae: self.evaluations(sae) for sae in [*self.saes, *self.foreign, *self.on_synthetic]},
             "table1": {sae: ["tokens", "texts"] for sae in self.table1},
             "figure2": {sae: ["tokens"] for sae in self.ordinary if self.saes[sae].variant in COMPARED_IN_PAPER},
-            "figure3": {sae: ["tokens"] for sae in [*self.ordinary, *self.foreign]},
+            "figure3": {sae: ["tokens"] for sae in [*self.ordinary, *self.foreign] if sae not in self.repeated},
             "figure4": {sae: ["truth"] for sae in self.on_synthetic},
             "table_matched": {sae: ["matched"] for sae in self.matched},
+            "outlook": {sae: ["tokens", *self.at_equal_l0(sae)] for sae in self.matched},
         }
 
     def _is_compared(self, sae: str) -> bool:
@@ -80,12 +90,15 @@ def run_plan(config: Mapping[str, Any]) -> RunPlan:
     ordinary = [spec for spec in specs if spec.ablation is None]
     first = [spec for spec in ordinary if spec.seed == config["seeds"][0]]
     table1 = table1_saes(specs, config)
-    compared = [*table1, *saes_at_k(specs, config), *(spec for spec in first if spec.rates)]
+    matched = matched_saes(specs, config)
+    compared = [*table1, *(spec for spec in first if spec.rates)]
     return RunPlan(
         saes={spec.name: spec for spec in specs},
         foreign=foreign_saes(config, {spec.name for spec in specs}),
         table1=_names(table1),
-        matched=_names(matched_saes(specs, config)),
+        matched=_names(matched),
+        paired=_paired(matched),
+        repeated=_names([spec for spec in matched if spec not in first and spec.variant not in COMPARED_IN_PAPER]),
         ordinary=_names(ordinary),
         sweep=_names([spec for spec in first if spec.variant == WTA]),
         compared=_names(compared),
@@ -93,6 +106,18 @@ def run_plan(config: Mapping[str, Any]) -> RunPlan:
         worlds={world.name: world for world in requested_worlds(config)},
         planted=planted_saes(config),
     )
+
+
+def _paired(specs: Iterable[SAESpec]) -> dict[str, str]:
+    """Of each SAE the one of the next seed, the first's after the last: as many pairs as seeds, but one for two seeds."""
+    kinds: dict[SAESpec, list[str]] = {}
+    for spec in specs:
+        kinds.setdefault(replace(spec, name="", seed=0), []).append(spec.name)
+    pairs: dict[str, str] = {}
+    for names in kinds.values():
+        following = [*names[1:], names[0]] if len(names) > 2 else names[1:]
+        pairs |= dict(zip(names, following, strict=False))
+    return pairs
 
 
 def _names(specs: list[SAESpec]) -> tuple[str, ...]:

@@ -30,8 +30,21 @@ class Estimate(NamedTuple):
         spread = math.hypot(self.spread, other.spread)
         return Contrast(self.mean - other.mean, spread, math.sqrt(sum(squares)), freedom)
 
+    def above(self, number: float) -> "Contrast":
+        """By how much it is above a number that is certain. Source: the one-sample t-test."""
+        error = self.spread / math.sqrt(self.seeds) if self.seeds else math.nan
+        return Contrast(self.mean - number, self.spread, error, self.seeds - 1)
+
 
 UNMEASURED = Estimate(math.nan, math.nan, 0)
+
+
+def over_seeds_of(values: Sequence[float]) -> Estimate:
+    """Of a value a seed; what is NaN was not measured."""
+    found = [value for value in values if not math.isnan(value)]
+    if not found:
+        return UNMEASURED
+    return Estimate(float(np.mean(found)), float(np.std(found, ddof=1)) if len(found) > 1 else math.nan, len(found))
 
 
 class Contrast(NamedTuple):

@@ -12,6 +12,7 @@ from wta_sae.plan.labelled_sets import FILES, HUB, drawn_datasets
 from wta_sae.plan.papers_variants import COMPARED_IN_PAPER, WTA
 from wta_sae.plan.winners import winners_per_latent
 from wta_sae.presentation.estimates import Contrast, Estimate, change_word, of_single_seeds
+from wta_sae.presentation.outlook_metrics import Outlook
 from wta_sae.presentation.papers_readouts import WTA_RELEASED
 from wta_sae.presentation.run_metrics import RunMetrics, budget_of
 from wta_sae.variants.readout import Readout
@@ -155,6 +156,11 @@ class Run:
         others = [one for one in self.metrics.variants() if one.name not in COMPARED_IN_PAPER]
         found = ((one.title, self.matched(one.name, one.readouts[0].inference, "l0")) for one in others)
         return [Reached(title, l0, abs(l0.mean / self.k - 1)) for title, l0 in found]
+
+    @cached_property
+    def outlook(self) -> Outlook:
+        """The variants at the budget k, at equal L0."""
+        return Outlook(self.metrics, self.matched_rate, self.k)
 
     def gap(self, metric: str) -> Gap:
         """The gap in one metric, whose higher value is the better one."""

@@ -8,15 +8,6 @@ from wta_sae.presentation.estimates import UNMEASURED, Estimate
 from wta_sae.variants.registry import VARIANTS
 from wta_sae.variants.variant import Variant
 
-# At equal L0 a variant is read out in the form of its own rule; all that have one threshold or one a latent of their own by the
-# latter, which alone does justice to a variant that gives each latent its winners.
-_EQUAL_L0 = {"topk": "matched_topk", "threshold": "matched_threshold"}
-
-
-def form_at_equal_l0(variant: Variant) -> str:
-    """The rule of the comparison at equal L0 that is nearest to the variant's own."""
-    return _EQUAL_L0.get(variant.readouts[0].inference, "matched_per_latent")
-
 
 class SyntheticMetrics:
     """Means and spreads over seeds, by variant and exponent. table: the rows of `collect-metrics` that have an exponent."""
@@ -36,7 +27,7 @@ class SyntheticMetrics:
 
     def of(self, variant: str, metric: str, exponent: float) -> Estimate:
         """A variant's value at equal L0, each in its own form."""
-        return self._estimates.get((variant, form_at_equal_l0(VARIANTS[variant]), metric, exponent), UNMEASURED)
+        return self._estimates.get((variant, VARIANTS[variant].rule_at_equal_l0, metric, exponent), UNMEASURED)
 
     @cached_property
     def _estimates(self) -> dict[tuple[str, str, str, float], Estimate]:

@@ -3,9 +3,11 @@ r"""The tables as complete LaTeX, ready for \input: their templates with a run's
 from pathlib import Path
 from typing import Any
 
+from wta_sae.metrics.columns import FOUND_AGAIN_FROM
 from wta_sae.presentation.cells import BEST_IN_WORDS, arrow, column_groups, over_seeds, row_cells
 from wta_sae.presentation.estimates import Estimate
 from wta_sae.presentation.notation import LATEX
+from wta_sae.presentation.outlook_metrics import MEASURES, Outlook
 from wta_sae.presentation.papers_readouts import BASELINE_READOUTS, PAPERS_READOUTS, WTA_READOUTS
 from wta_sae.presentation.run_metrics import MATCHED_RULES, RunMetrics, budget_of
 from wta_sae.presentation.synthetic_metrics import SyntheticMetrics
@@ -55,6 +57,16 @@ def table_truth(template: Path, metrics: SyntheticMetrics) -> str:
         return [(title, len(metrics.exponents)) for _, title in shown]
 
     return render(template, LATEX, metrics=metrics, estimates=estimates, groups=groups, **PARTS)
+
+
+def table_outlook(template: Path, outlook: Outlook) -> str:
+    """What tells variants apart at equal L0, each read out in the form of its own rule."""
+
+    def estimates(metric: str) -> list[Estimate]:
+        return [outlook.of(one.name, metric) for one in outlook.variants]
+
+    values = {"outlook": outlook, "measures": MEASURES, "found_again_from": FOUND_AGAIN_FROM}
+    return render(template, LATEX, estimates=estimates, **values, **PARTS)
 
 
 def table_matched(template: Path, metrics: RunMetrics, matched_rate: float, k: int) -> str:

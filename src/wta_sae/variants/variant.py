@@ -18,6 +18,8 @@ BUDGETS = {
     },
 }
 
+RULES_AT_EQUAL_L0 = {"topk": "matched_topk", "threshold": "matched_threshold"}  # by a variant's own inference rule
+
 
 @dataclass(frozen=True)
 class Variant:
@@ -42,6 +44,15 @@ class Variant:
 
         if taken := set(BUDGETS) & set(self.options.schema()):
             raise ValueError(f"{self.name}: an option cannot have the name of a budget, {', '.join(sorted(taken))}")
+
+    @property
+    def rule_at_equal_l0(self) -> str:
+        """That of the comparison at equal L0 which is nearest to the variant's own.
+
+        The k largest of a token or one cut for all, where it is read out so, else a cut a latent, which alone does justice to
+        a variant that gives each latent its winners.
+        """
+        return RULES_AT_EQUAL_L0.get(self.readouts[0].inference, "matched_per_latent")
 
     def schema(self) -> dict[str, Any]:
         """JSON schema of the variant's section in the config: its budget, and its options; or null, for none."""
