@@ -313,7 +313,7 @@ def test_scr_by_hand_gives_saebenchs_number(tmp_path):
     weights, _ = read_tensors(GOLDEN / "sae_topk.safetensors")
     names = {"W_enc_DF": "W_enc", "b_enc_F": "b_enc", "W_dec_FD": "W_dec", "b_dec_D": "b_dec"}
     sae = SAE(**{field: weights[name] for field, name in names.items()}, inference="topk", k=8)
-    save_sae(tmp_path / "sae", sae, {}, {}, pd.DataFrame())
+    save_sae(tmp_path / "sae", sae, {}, {})
     residuals, probes = tmp_path / "residuals", tmp_path / "probes.safetensors"
     quadrants = ["--kind", "quadrants", "--texts", GOLDEN / "scr_quadrants.json"]
     run("cache-texts", "--lm", GOLDEN / "lm", "--layer", 2, *quadrants, "--out", residuals)

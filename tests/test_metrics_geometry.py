@@ -10,6 +10,7 @@ from wta_sae.__main__ import main
 from wta_sae.machine.files import read_json
 from wta_sae.metrics import geometry
 from wta_sae.metrics.geometry import encoder_decoder_geometry, threshold_ratio
+from wta_sae.metrics.training_curve import dead_at_end
 from wta_sae.sae.sae import SAE
 from wta_sae.sae.save import save_sae
 
@@ -98,7 +99,7 @@ def test_missing_thresholds_give_no_ratio():
 def test_the_stage_reads_the_thresholds_beside_the_weights(tmp_path, with_thresholds):
     sae = replace(golden.identity_sae(64), inference="threshold", threshold=torch.tensor(0.5))
     thresholds = {"threshold": sae.threshold, "per_latent": torch.tensor([1.0, 2.0, 4.0, 1.0]).repeat(32)}
-    save_sae(tmp_path / "sae", sae, thresholds if with_thresholds else {}, {}, pd.DataFrame())
+    save_sae(tmp_path / "sae", sae, thresholds if with_thresholds else {}, {})
     np.save(tmp_path / "tokens.npy", golden.tokens()[:2].numpy())
     command = ["evaluate", "tokens", "--lm", golden.FOLDER / "lm", "--layer", 2, "--token-file", tmp_path / "tokens.npy"]
     command += ["--sae", tmp_path / "sae", "--families", "geometry", "--out", tmp_path / "geometry.json"]
@@ -107,3 +108,9 @@ def test_the_stage_reads_the_thresholds_beside_the_weights(tmp_path, with_thresh
     assert found["inference"] is None
     assert found["encoder_decoder_cosine_sim_mean"] == 1
     assert found.get("threshold_ratio_median") == (3 if with_thresholds else None)
+
+
+def test_dead_latents_are_those_of_the_last_logged_step(tmp_path):
+    assert dead_at_end(tmp_path).metrics == {}
+    pd.DataFrame({"step": [10, 20], "dead": [0.0, 3.0]}).to_csv(tmp_path / "training.csv", index=False)
+    assert dead_at_end(tmp_path).metrics == {"dead_latents": 3.0}

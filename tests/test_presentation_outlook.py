@@ -3,10 +3,11 @@
 import math
 import re
 
+import pandas as pd
 import pytest
 
 from presented import presented
-from synthetic_metrics import METRICS, run_of
+from synthetic_metrics import METRICS, TABLE_K, core_values, rows, run_of, table
 from wta_sae.base.errors import UserError
 from wta_sae.presentation.claims import FAILS, NOISE, STANDS, UNKNOWN
 from wta_sae.presentation.estimates import over_seeds_of
@@ -88,8 +89,8 @@ def test_the_section_says_who_is_ahead():
     stable = changed("seed_stability", 0.1, "batch_topk", changed("explained_variance", 0.0195, "batch_topk"))
     use = presented("outlook.tex", stable).rsplit("What to use.}")[1]
     assert " ".join(use.split()) == (
-        "Beyond noise, only BatchTopK is not behind TopK in explained variance. What that gains over it, beyond noise: "
-        "stability over seeds (BatchTopK)."
+        "Beyond noise, only BatchTopK is not behind TopK in explained variance. What it gains over TopK, beyond noise: "
+        "stability over seeds (BatchTopK); what it loses: CE loss score (BatchTopK)."
     )
 
 
@@ -113,6 +114,18 @@ def test_the_figure_draws_classes_that_hold_enough_latents():
     assert drawn == [pytest.approx([0.5, 0.54]), pytest.approx([0.2, 0.44, 0.6]), pytest.approx([0.3, 0.54, 0.7])]
     assert [sum(line.get_ydata()) for line in shares.get_lines()] == pytest.approx([1, 1, 1])
     assert [tick.get_text() for tick in shares.get_xticklabels()] == ["1/16", "1/8", "1/4", "1/2", "1", "2", "4", "8"]
+
+
+def test_a_large_dictionary_has_a_row_a_sae():
+    records = []
+    for ablation, dead in (("large", 8.0), ("large_without_auxiliary", 26.0)):
+        columns = {"k_per_token": TABLE_K, "ablation": ablation}
+        records += rows(f"topk-k16-{ablation}", "topk", "topk", core_values(16.0, 0.927, 16), **columns)
+        records += rows(f"topk-k16-{ablation}", "topk", None, {"dead_latents": dead}, **columns)
+    text = presented("outlook.tex", pd.concat([METRICS, table(records)], ignore_index=True))
+    assert r"TopK & 8 & 0.998 & 16.0 & 0.9270 \\" in text
+    assert r"TopK, no auxiliary loss & 26 & 0.998 & 16.0 & 0.9270 \\" in text
+    assert "Where latents die" not in presented("outlook.tex")
 
 
 def test_an_estimate_of_values_leaves_out_what_was_not_measured():

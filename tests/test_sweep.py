@@ -17,6 +17,7 @@ def config(saes, **changes):
         "training": {"latents": 8192, "batch_tokens": 8192},
         "saes": saes,
         "ablations": [],
+        "large_dictionary": None,
         "paper": {"table1_rate": 0.01, "table1_k": 64},
     } | changes
 

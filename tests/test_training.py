@@ -60,7 +60,7 @@ def trainer(variant, k=4, steps=STEPS, seed=0, own=NONE, device=CPU, arithmetic=
 
 
 GATES = [("wta", {"gate": gate}) for gate in ("early", "late")]
-SELECTIONS_AND_GATES = [*((variant, NONE) for variant in SELECTIONS), *GATES]
+SELECTIONS_AND_GATES = [*((variant, NONE) for variant in SELECTIONS), *GATES, ("hybrid_token", {"patience": 2})]
 ALL_RULES = [*SELECTIONS_AND_GATES, *((variant, NONE) for variant in LOSSES)]
 both_arithmetics = pytest.mark.parametrize("arithmetic", ["pairs", "dense"])
 
@@ -68,7 +68,7 @@ both_arithmetics = pytest.mark.parametrize("arithmetic", ["pairs", "dense"])
 class PlainTrainer:
     """training.md's algorithm, dense and step by step: torch's own Adam, clip and autograd, nothing shared with the trainer."""
 
-    def __init__(self, start, variant, k, gate="never"):
+    def __init__(self, start, variant, k, gate="never", **_of_the_rule):
         self.variant, self.k, self.gate, self.options = variant, k, gate, start.options
         self.rule, self.theta = copy.deepcopy(start.rule), None
         values = (start.W_enc_FD.T, start.b_enc_F, start.W_dec_FD, start.b_dec_D)
@@ -98,7 +98,7 @@ class PlainTrainer:
         return torch.zeros_like(rows).scatter(1, first_of_ties, 1).view_as(pre).bool() & (pre > 0)
 
     def moment(self):
-        return Moment(self.steps, tensor(torch.nan))
+        return Moment(self.steps, tensor(torch.nan), self.silent)
 
     def fitted(self, x):
         """The loss but for the auxiliary one, the error, the activations before their selection, and which are selected."""

@@ -3,14 +3,13 @@
 import torch
 from torch import tensor
 
-from variant_rules import a_rule, selected
-from wta_sae.codes.variant_rule import Moment
+from variant_rules import a_rule, moment, selected
 
 PRE_BF = tensor([[9.0, 8.0, 0.0], [7.0, 6.0, 1.0], [5.0, 4.0, 2.0]])
 
 
 def selected_at(step, k=1, **own):
-    return a_rule("hybrid_batch", k, PRE_BF.shape, **own).select(PRE_BF, Moment(step, tensor(torch.nan)))
+    return a_rule("hybrid_batch", k, PRE_BF.shape, **own).select(PRE_BF, moment(step))
 
 
 def test_floors_come_first_and_the_largest_others_share_what_is_left():
@@ -31,7 +30,7 @@ def test_the_budget_is_the_batchs_own():
     for floor in (1, 3):
         for step in range(5):
             rule = a_rule("hybrid_batch", 4, (40, 64), floor=floor)
-            acts_BF = rule.select(pre_BF, Moment(step, tensor(torch.nan)))
+            acts_BF = rule.select(pre_BF, moment(step))
             assert acts_BF.count_nonzero() == 4 * 40
             assert ((acts_BF > 0).sum(0)[rule.owed(step)] >= floor).all()
 

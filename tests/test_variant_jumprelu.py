@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch import tensor
 
-from variant_rules import a_rule
-from wta_sae.codes.variant_rule import Encoded, Moment
+from variant_rules import a_rule, moment
+from wta_sae.codes.variant_rule import Encoded
 
-LATE = Moment(99, tensor(torch.nan))
+LATE = moment(99)
 
 
 def loss_and_gradients(pre_BF, threshold, k, **own):
@@ -41,7 +41,7 @@ def test_thresholds_move_by_what_is_near_them_on_either_side():
 def test_the_penalty_warms_up():
     rule = a_rule("jumprelu", 1, (1, 2), warmup_share=0.5)  # of 100 steps
     encoded = Encoded(torch.zeros(1, 2), tensor([[1.0, 1.0]]), torch.zeros(2, 2))
-    values = [rule.loss(encoded, Moment(step, tensor(torch.nan))).value.item() for step in (0, 25, 50, 99)]
+    values = [rule.loss(encoded, moment(step)).value.item() for step in (0, 25, 50, 99)]
     assert values == pytest.approx([0, 0.5, 1, 1])
 
 

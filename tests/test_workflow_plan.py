@@ -141,8 +141,9 @@ def test_figure1_needs_no_labelled_texts(tmp_path):
 
 def test_the_whole_paper(tmp_path):
     process = plan(tmp_path, run="never-run")
-    # Three k of two baselines, six numbers of winners; two more seeds of four; three ablations and all of them together.
-    assert len(papers_saes(process, "train_sae")) == 2 * 3 + 6 + 2 * 4 + 4
+    # Three k of two baselines, six numbers of winners; two more seeds of four; three ablations and all of them together; TopK
+    # with a large dictionary, and without the auxiliary loss.
+    assert len(papers_saes(process, "train_sae")) == 2 * 3 + 6 + 2 * 4 + 4 + 2
     assert len(papers_saes(process, "calibrate")) == len(papers_saes(process, "evaluate_matched")) == 9
     assert len(papers_saes(process, "evaluate_matched_texts")) == len(papers_saes(process, "evaluate_stability")) == 9
     jobs = planned_jobs(process)

@@ -8,7 +8,14 @@ from wta_sae.variants.registry import VARIANTS
 
 SELECTIONS = [name for name in VARIANTS if issubclass(rule_of(name), SelectionRule)]
 LOSSES = [name for name in VARIANTS if name not in SELECTIONS]
-START = Moment(0, torch.tensor(torch.nan))
+
+
+def moment(step=0, silent_tokens_F=None):
+    """Where a training stands that has no threshold yet; no latent has been silent, unless told."""
+    return Moment(step, torch.tensor(torch.nan), torch.zeros(1) if silent_tokens_F is None else silent_tokens_F)
+
+
+START = moment()
 
 
 def a_rule(variant, k, shape=(64, 200), device="cpu", **own):

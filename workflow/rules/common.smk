@@ -194,3 +194,8 @@ def inference_rules(wildcards):
 def rule_at_equal_l0(wildcards):
     """By which an SAE is read out at equal L0: that in the form of its variant's own."""
     return VARIANTS[PLAN.saes[wildcards.sae].variant].rule_at_equal_l0
+
+
+def training_of(spec):
+    """The section `training` as an SAE has it, which it shares with all that train in one job with it."""
+    return {key: value for key, value in {**config["training"], **dict(spec.training)}.items() if key != "saes_together"}

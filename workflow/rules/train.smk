@@ -28,7 +28,7 @@ for name, saes in {"train_sae": ["{sae}"], **GROUPS}.items():
             checkpoint_seconds=300,  # a resource, since no change of a resource makes Snakemake train again
         params:
             activations=subpath(input.manifest, parent=True),
-            options=flags({key: value for key, value in config["training"].items() if key != "saes_together"}),
+            options=lambda wildcards, saes=saes: flags(training_of(trained_by(saes, wildcards)[0])),
             saes=lambda wildcards, saes=saes: training_flags(trained_by(saes, wildcards)),
             code=lambda wildcards, saes=saes: code_sha256("train-sae", *rules_of(trained_by(saes, wildcards))),
         shell:

@@ -28,10 +28,15 @@ class TrainingSizes(NamedTuple):
 
 
 class Moment(NamedTuple):
-    """Where training stands. step: counted from 0. threshold: the global one before this step, 0-dimensional; NaN: not yet."""
+    """Where training stands before a step.
+
+    step: counted from 0. threshold: the global one, 0-dimensional; NaN: not yet. silent_tokens_F: those since each latent was
+    last active.
+    """
 
     step: int
     threshold: Tensor
+    silent_tokens_F: Tensor
 
 
 class Encoded(NamedTuple):

@@ -8,4 +8,5 @@ RELEASED_CODE: dict[str, dict[str, Any]] = {
     "encoder_bias": {"rescale_encoder_bias": False},
     "packing": {"packing": "first", "prepend_bos": False},
 }
+LARGE, LARGE_WITHOUT_AUXILIARY = "large", "large_without_auxiliary"  # beside them: SAEs of many latents, of any variant
 ALL_ABLATIONS = "all"  # the name of the SAE trained with every ablation's settings at once

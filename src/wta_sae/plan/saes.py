@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from wta_sae.base.errors import UserError
-from wta_sae.plan.ablations import ALL_ABLATIONS, RELEASED_CODE
+from wta_sae.plan.ablations import ALL_ABLATIONS, LARGE, LARGE_WITHOUT_AUXILIARY, RELEASED_CODE
 from wta_sae.plan.budgets import matched_rate
 from wta_sae.plan.papers_variants import BASELINES, WTA
 from wta_sae.plan.sae_files import CONFIG_FILE, WEIGHTS_FILE
@@ -23,7 +23,8 @@ class SAESpec:
 
     k: active latents a token, or winners a latent and batch where the variant's budget is `rates`.
     options: the variant's own. rates: the nominal rates that give these winners. ablation: which one this is, or None for an
-    ordinary SAE. packing, prepend_bos: of the contexts whose activations it trains on.
+    ordinary SAE. packing, prepend_bos: of the contexts whose activations it trains on. training: what it has otherwise than
+    the config's section of that name.
     """
 
     name: str
@@ -35,10 +36,11 @@ class SAESpec:
     ablation: str | None = None
     packing: str = "concatenated"
     prepend_bos: bool = True
+    training: tuple[tuple[str, float], ...] = ()
 
 
 def requested_saes(config: Mapping[str, Any]) -> list[SAESpec]:
-    """Every SAE that a config asks for: the sweep, the further seeds of the tables' SAEs, and the ablations.
+    """Every SAE that a config asks for: the sweep, the tables' SAEs' further seeds, the ablations, the large dictionaries.
 
     The sweep holds each k and each rate of `saes`, and beside them Table 1's k and the rate that matches it, so that every
     variant is in the comparison at equal L0; rates that give a latent the same winners share one SAE. Raises UserError for a k
@@ -60,7 +62,36 @@ def requested_saes(config: Mapping[str, Any]) -> list[SAESpec]:
             replace(with_settings(ablated, changes), name=f"{ablated.name}-{name}", ablation=name)
             for name, changes in ablations.items()
         ]
+        + _large_saes(config)
     )
+
+
+def _large_saes(config: Mapping[str, Any]) -> list[SAESpec]:
+    """Those of `large_dictionary`, at Table 1's k, but of variants that the run leaves out.
+
+    Raises UserError for one that does not exist, or that has no k.
+    """
+    large, k = config["large_dictionary"], config["paper"]["table1_k"]
+    if large is None:
+        return []
+    contexts = {key: config["activations"][key] for key in ("packing", "prepend_bos")}
+    latents = ("latents", large["latents"])
+    specs = []
+    for name, own in large["variants"].items():
+        if variant_named(name).budget != "k":
+            raise UserError(f"config: large_dictionary.variants: {name!r} has rates, and no k; name others")
+        if (section := requested_variants(config).get(name)) is None:
+            continue
+        options = variant_named(name).options.from_config({**section, **own})
+        kinds: dict[str, tuple[tuple[str, float], ...]] = {LARGE: (latents,)}
+        if name in large["without_auxiliary"]:
+            kinds[LARGE_WITHOUT_AUXILIARY] = (latents, ("auxiliary_coefficient", 0.0))
+        for kind, training in kinds.items():
+            for seed in large["seeds"]:
+                suffix = "" if seed == config["seeds"][0] else f"-seed{seed}"
+                spec = SAESpec(f"{name}-k{k}-{kind}{suffix}", name, k, seed, options, ablation=kind, training=training)
+                specs.append(replace(spec, **contexts))
+    return specs
 
 
 def requested_variants(config: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -130,7 +161,7 @@ def trained_together(specs: Iterable[SAESpec], config: Mapping[str, Any]) -> lis
     table1 = table1_saes(specs, config)
     streams: dict[Any, list[SAESpec]] = {}
     for spec in sorted(specs, key=lambda spec: spec not in table1):
-        streams.setdefault((spec.packing, spec.prepend_bos, spec.seed), []).append(spec)
+        streams.setdefault((spec.packing, spec.prepend_bos, spec.seed, spec.training), []).append(spec)
     size = config["training"]["saes_together"]
     return [stream[start : start + size] for stream in streams.values() for start in range(0, len(stream), size)]
 
@@ -145,6 +176,7 @@ def _ordinary_at_rate(specs: Iterable[SAESpec], variant: str, rate: float) -> li
 
 
 def saes_at_k(specs: Iterable[SAESpec], config: Mapping[str, Any]) -> list[SAESpec]:
-    """Those at Table 1's k, of every variant that has a k."""
+    """The ordinary ones at Table 1's k, of every variant that has a k."""
     at_k = [name for name in requested_variants(config) if variant_named(name).budget == "k"]
-    return [spec for name in at_k for spec in specs if (spec.variant, spec.k) == (name, config["paper"]["table1_k"])]
+    asked_for = [(name, config["paper"]["table1_k"], None) for name in at_k]
+    return [spec for one in asked_for for spec in specs if (spec.variant, spec.k, spec.ablation) == one]

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from wta_sae.metrics.columns import DENSITY_CLASSES
+from wta_sae.plan.ablations import LARGE, LARGE_WITHOUT_AUXILIARY
 from wta_sae.plan.papers_variants import COMPARED_IN_PAPER
 from wta_sae.presentation.estimates import Estimate, over_seeds_of
 from wta_sae.presentation.run_metrics import SCR, RunMetrics, budget_of
@@ -60,6 +61,17 @@ class Outlook:
     def of(self, variant: str, metric: str) -> Estimate:
         rule = None if metric in OF_WEIGHTS else variant_named(variant).rule_at_equal_l0
         return self.metrics.of(variant, rule, metric, budget_of(variant, self.matched_rate, self.k))
+
+    def of_large(self, variant: str, ablation: str, metric: str) -> Estimate:
+        """Of the SAEs with a large dictionary, read out by their own rule. ablation: LARGE, or without the auxiliary loss."""
+        rule = None if metric == "dead_latents" else variant_named(variant).readouts[0].inference
+        return self.metrics.of(variant, rule, metric, self.k, ablation)
+
+    @cached_property
+    def large(self) -> list[tuple[Variant, str]]:
+        """Each variant with a large dictionary, and which of the two it is."""
+        found = [(one, ablation) for one in self.metrics.variants() for ablation in (LARGE, LARGE_WITHOUT_AUXILIARY)]
+        return [(one, ablation) for one, ablation in found if self.of_large(one.name, ablation, "l0").seeds]
 
     def over_seeds(self, value: Callable[["Outlook"], float]) -> Estimate:
         """What a function gives of each seed's SAEs alone."""

@@ -4,7 +4,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from wta_sae.metrics.columns import FOUND_AGAIN_FROM, FOUND_FROM
+from wta_sae.metrics.columns import FOUND_FROM
+from wta_sae.plan.ablations import LARGE_WITHOUT_AUXILIARY
 from wta_sae.plan.labelled_sets import class_sets, concept_pairs
 from wta_sae.presentation.claims import CLAIMS, PER_LATENT, READINGS, RELEASED, VERDICTS, decided, tally
 from wta_sae.presentation.estimates import CONFIDENCE, LESS_CONFIDENT, MORE_CONFIDENT, comparing_word, trend
@@ -53,9 +54,9 @@ def truth_section(template: Path, run: Run) -> str:
 
 
 def outlook_section(template: Path, run: Run) -> str:
-    """The section on the variants beyond the paper, in LaTeX; empty where the run has none."""
-    values = {"outlook": run.outlook, "decided": expectations_decided(run.outlook), "found_again_from": FOUND_AGAIN_FROM}
-    return render(template, LATEX, run=run, **values, **OUTLOOK, **LEVELS)
+    """The section on the variants beyond the paper, in LaTeX."""
+    values = {"outlook": run.outlook, "decided": expectations_decided(run.outlook)}
+    return render(template, LATEX, run=run, without_auxiliary=LARGE_WITHOUT_AUXILIARY, **values, **OUTLOOK, **LEVELS)
 
 
 def table_claims(template: Path, run: Run) -> str:

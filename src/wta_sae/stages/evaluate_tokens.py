@@ -12,6 +12,7 @@ from wta_sae.metrics.evaluation import Evaluation
 from wta_sae.metrics.geometry import encoder_decoder_geometry, threshold_ratio
 from wta_sae.metrics.subspace import Subspace
 from wta_sae.metrics.token_pass import Measure, measure_tokens
+from wta_sae.metrics.training_curve import dead_at_end
 from wta_sae.plan.winners import batch_sizes
 from wta_sae.sae.compatibility import starts_with_bos
 from wta_sae.sae.load import load_sae, read_thresholds
@@ -41,7 +42,7 @@ def run(arguments: Namespace) -> None:
     if "geometry" in arguments.families:
         sae = load_sae(arguments.sae)
         thresholds = read_thresholds(arguments.sae, len(sae.W_dec_FD))
-        results[None] = encoder_decoder_geometry(sae) | threshold_ratio(thresholds)
+        results[None] = encoder_decoder_geometry(sae) | threshold_ratio(thresholds) | dead_at_end(arguments.sae)
         records.append(record(arguments.sae.name, None, results[None]))
     write_records(arguments.out, records)
     if arguments.latents_out:

@@ -1,4 +1,4 @@
-"""Writes the paper's section on what it only proposes, as this run decides it; nothing for a run without such variants."""
+"""Writes the paper's section on what it only proposes, as this run decides it."""
 
 from argparse import ArgumentParser, Namespace
 

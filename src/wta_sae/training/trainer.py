@@ -120,7 +120,8 @@ class Trainer:
             self.b_dec_D.copy_(geometric_median(x_BD))
         centred_BD = x_BD - self.b_dec_D
         pre_BF = torch.addmm(self.b_enc_F, centred_BD, self.W_enc_FD.T, out=self.pre_BF)
-        encoded, moment = Encoded(centred_BD, pre_BF, self.W_dec_FD), Moment(self.steps, self.threshold)
+        encoded = Encoded(centred_BD, pre_BF, self.W_dec_FD)
+        moment = Moment(self.steps, self.threshold, self.silent_tokens_F)
         fit = self.rule.fit(encoded, moment)
         self.rule.follow(encoded, moment)
         self._follow(fit.codes, tokens)

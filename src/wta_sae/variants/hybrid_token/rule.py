@@ -23,15 +23,20 @@ class Rule(SelectionRule):
     auxiliary_loss = False
 
     def select(self, pre_BF: Tensor, moment: Moment) -> Tensor:
-        return top_k(pre_BF, self.k).maximum(winners_of_latents(pre_BF, self._floor(pre_BF)))
+        winners_BF = winners_of_latents(pre_BF, self._floor(pre_BF)).masked_fill(~self.owed(moment), 0)
+        return top_k(pre_BF, self.k).maximum(winners_BF)
 
     def select_pairs(self, pre_BF: Tensor, moment: Moment) -> ActivePairs:
         pre_BF = pre_BF.contiguous()
         tokens, latents = pre_BF.shape
-        of_tokens_P = positions_of_largest(pre_BF.numpy(), self.k)
-        winners_P = positions_of_largest(pre_BF.T.contiguous().numpy(), self._floor(pre_BF), all_ties=True)
-        of_latents_P = winners_P % tokens * latents + winners_P // tokens
-        return pairs_at(pre_BF, np.union1d(of_tokens_P, of_latents_P))
+        owed = self.owed(moment).expand(latents).nonzero().flatten()
+        winners_P = positions_of_largest(pre_BF[:, owed].T.contiguous().numpy(), self._floor(pre_BF), all_ties=True)
+        of_latents_P = winners_P % tokens * latents + owed.numpy()[winners_P // tokens]
+        return pairs_at(pre_BF, np.union1d(positions_of_largest(pre_BF.numpy(), self.k), of_latents_P))
+
+    def owed(self, moment: Moment) -> Tensor:
+        """Which latents keep their floor, (F) bool."""
+        return moment.silent_tokens_F >= self.options.patience * self.sizes.batch_tokens
 
     def _floor(self, pre_BF: Tensor) -> int:
         return min(self.options.floor, len(pre_BF))

@@ -9,9 +9,13 @@ from wta_sae.variants.variant_options import VariantOptions, option
 
 @dataclass(frozen=True)
 class HybridTokenOptions(VariantOptions):
-    """floor: activations of a batch that each latent keeps at least, above the budget: up to floor * F / B more a token."""
+    """floor: activations of a batch that each latent keeps at least, above the budget: up to floor * F / B more a token.
+
+    patience: batches that a latent may be silent before it is owed its floor; 0: it is owed it in every batch.
+    """
 
     floor: int = option(1, minimum=1)
+    patience: int = option(0, minimum=0)
 
 
 SPEC = Variant(
