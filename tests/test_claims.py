@@ -18,6 +18,7 @@ from wta_sae.presentation.estimates import (
     Estimate,
     Sweep,
     change_word,
+    least_certain,
     of_single_seeds,
     pooled_spread,
 )
@@ -179,6 +180,14 @@ def test_near_the_border_less_confidence_would_do_and_more_would_not():
     found = {mean: Contrast(mean, 1.0, 1.0, 4) for mean in (2.0, 2.2, -2.2, 3.0, 5.0)}
     assert [one.near_border for one in found.values()] == [False, True, True, True, False]
     assert [one.counts() for one in found.values()] == [False, False, False, True, True]
+
+
+def test_the_least_certain_is_the_one_whose_interval_begins_lowest():
+    small, noisy = Contrast(0.1, 0.01, 0.01, 4), Contrast(0.5, 0.3, 0.3, 4)
+    assert least_certain([small, noisy]) is noisy
+    assert least_certain([small, Contrast(0.5, 0.1, 0.1, 4)]) is small
+    unknown = Contrast(9.0, math.nan, math.nan, math.inf)
+    assert least_certain([small, unknown]) is unknown
 
 
 def test_the_pooled_spread():

@@ -78,6 +78,11 @@ class Contrast(NamedTuple):
         return self.counts(LESS_CONFIDENT) and not self.counts(MORE_CONFIDENT)
 
 
+def least_certain(contrasts: Sequence[Contrast]) -> Contrast:
+    """The one whose interval begins lowest, so that all are above zero if it is; one that is not known before all others."""
+    return min(contrasts, key=lambda one: (one.known, one.mean - one.half_width()))
+
+
 def of_single_seeds(mean: float, spread: float, freedom: float) -> Contrast:
     """Between two values of one seed each, whose spread is known from others of their kind."""
     joint = math.hypot(spread, spread)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from wta_sae.plan.papers_variants import BASELINES, WTA
 from wta_sae.presentation.claims import VERDICTS, Margin
-from wta_sae.presentation.estimates import UNMEASURED, Contrast, Estimate
+from wta_sae.presentation.estimates import UNMEASURED, Contrast, Estimate, least_certain
 from wta_sae.presentation.outlook_metrics import Outlook
 from wta_sae.presentation.synthetic_metrics import SyntheticMetrics
 from wta_sae.variants.variant import Variant
@@ -36,9 +36,9 @@ def ahead(firsts: tuple[str, ...], seconds: tuple[str, ...], metric: str) -> Cal
 
 
 def found_again_by_use(outlook: Outlook) -> Contrast:
-    """The rank correlation of stability and density, of the baseline where it is less."""
+    """The rank correlation of stability and density, of the baseline where it is less certain."""
     correlations = [outlook.of(name, "stability_density_correlation") for name in BASELINES]
-    return _least([one.above(0) for one in correlations])
+    return least_certain([one.above(0) for one in correlations])
 
 
 def ahead_at_equal_use(variant: str, other: str, outlook: Outlook) -> Contrast:
@@ -48,10 +48,10 @@ def ahead_at_equal_use(variant: str, other: str, outlook: Outlook) -> Contrast:
 
 
 def ahead_on_true_features(variant: str, other: str, metric: str, outlook: Outlook) -> Contrast:
-    """By how much it is above another's on true features that are known, at the exponent where this is least."""
+    """By how much it is above another's on true features that are known, at the exponent where this is least certain."""
     synthetic: SyntheticMetrics = outlook.metrics.synthetic
     margins = [synthetic.of(variant, metric, one) - synthetic.of(other, metric, one) for one in synthetic.exponents]
-    return _least(margins) if margins else UNMEASURED - UNMEASURED
+    return least_certain(margins) if margins else UNMEASURED - UNMEASURED
 
 
 EXPECTATIONS = (
@@ -123,8 +123,3 @@ def _best(outlook: Outlook, variants: tuple[str, ...], metric: str) -> Estimate:
     """One that was not measured is the best: nothing can be told of it."""
     found = [outlook.of(name, metric) for name in variants]
     return max(found, key=lambda one: (not one.seeds, one.mean))
-
-
-def _least(margins: list[Contrast]) -> Contrast:
-    """One that is not known is the least."""
-    return min(margins, key=lambda one: (one.known, one.mean))

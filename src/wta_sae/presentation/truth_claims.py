@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from wta_sae.plan.papers_variants import BASELINES, WTA
 from wta_sae.presentation.claims import FAILS, NOISE, STANDS, UNKNOWN, Margin
-from wta_sae.presentation.estimates import Contrast, Estimate
+from wta_sae.presentation.estimates import Contrast, Estimate, least_certain
 from wta_sae.presentation.synthetic_metrics import SyntheticMetrics
 from wta_sae.variants.variant import Variant
 
@@ -20,7 +20,7 @@ class EqualRateHypothesis(NamedTuple):
     ahead: WTA explains more than the better baseline where all features fire equally often. behind: less than the worse one
     where they do not. mended: there, winners by demand explain more than equally many for each latent. level: and no less than
     the better baseline; this part has to fail to speak against the hypothesis. A part over several exponents is that of the
-    one at which it holds least.
+    one at which it is least certain.
     """
 
     ahead: Margin
@@ -46,7 +46,7 @@ def equal_rate_hypothesis(metrics: SyntheticMetrics) -> EqualRateHypothesis:
 
     def least(margin: Callable[[float], Contrast]) -> Margin:
         exponents = [one for one in metrics.exponents if one >= UNEQUAL_FROM] or [UNEQUAL_FROM]
-        return Margin(min((margin(one) for one in exponents), key=lambda one: one.mean))
+        return Margin(least_certain([margin(one) for one in exponents]))
 
     def worse(exponent: float) -> Estimate:
         return min((of(name, exponent) for name in BASELINES), key=lambda one: one.mean)
