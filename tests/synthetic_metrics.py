@@ -140,6 +140,7 @@ def matched_rows(seed: int) -> list[dict]:
                 values |= TABLE1_VALUES | density_values(variant, 0.001 * step)
             records += rows(named(f"{variant}-k16", seed), variant, inference, values, seed=seed, **columns)
         of_weights = {"seed_stability": STABILITIES[variant] + 0.001 * step, "found_again": STABILITIES[variant] / 4}
+        of_weights["chance_stability"] = 0.3
         of_weights["mean_absolute_decoder_cosine_sim"] = 0.08
         records += rows(named(f"{variant}-k16", seed), variant, None, of_weights, seed=seed, **columns)
     return records

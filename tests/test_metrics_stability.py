@@ -19,7 +19,7 @@ EYE = torch.eye(4)
 
 def test_the_same_latents_in_another_order_are_all_found_again():
     found = seed_stability(EYE, 3 * EYE[[2, 0, 3, 1]])
-    assert found.metrics == {"seed_stability": 1.0, "found_again": 1.0}
+    assert (found.metrics["seed_stability"], found.metrics["found_again"]) == (1.0, 1.0)
     assert found.per_latent["matched_cosine"].tolist() == [1.0] * 4
 
 
@@ -28,7 +28,13 @@ def test_each_latent_has_the_cosine_of_its_own_match():
     other[1] = torch.tensor([0.0, 0.6, 0.8, 0.0])  # nearer to the third latent, whose own match is nearer still
     found = seed_stability(EYE, other)
     torch.testing.assert_close(found.per_latent["matched_cosine"], torch.tensor([1.0, 0.6, 1.0, 1.0]))
-    assert found.metrics == {"seed_stability": pytest.approx(0.9), "found_again": 0.75}
+    assert (found.metrics["seed_stability"], found.metrics["found_again"]) == (pytest.approx(0.9), 0.75)
+
+
+def test_chance_is_what_latents_of_no_meaning_come_to():
+    one, other = torch.randn(2, 300, 16, generator=torch.Generator().manual_seed(7))
+    found = seed_stability(one, other).metrics
+    assert found["seed_stability"] == pytest.approx(found["chance_stability"], abs=0.01)
 
 
 def test_latents_are_classed_by_their_density_over_the_mean():

@@ -110,7 +110,9 @@ def test_the_table_has_a_row_a_variant_and_the_best_is_bold():
 
 def test_the_figure_draws_classes_that_hold_enough_latents():
     stability, shares = draw_figure5(run_of().outlook).axes
-    drawn = [line.get_ydata().tolist() for line in stability.get_lines()]
+    *variants, chance = stability.get_lines()
+    assert chance.get_ydata() == [0.3, 0.3]
+    drawn = [line.get_ydata().tolist() for line in variants]
     assert drawn == [pytest.approx([0.5, 0.54]), pytest.approx([0.2, 0.44, 0.6]), pytest.approx([0.3, 0.54, 0.7])]
     assert [sum(line.get_ydata()) for line in shares.get_lines()] == pytest.approx([1, 1, 1])
     assert [tick.get_text() for tick in shares.get_xticklabels()] == ["1/16", "1/8", "1/4", "1/2", "1", "2", "4", "8"]

@@ -18,7 +18,8 @@ def seed_stability(W_dec_FD: Tensor, other_FD: Tensor) -> Evaluation:
     """How like the decoder directions of two SAEs are that differ in their seed only.
 
     Metrics: seed_stability, the mean absolute cosine of the pairs of `match_directions`; found_again, the share of latents
-    whose pair has FOUND_AGAIN_FROM or more. Per latent: matched_cosine.
+    whose pair has FOUND_AGAIN_FROM or more; chance_stability, the first of as many random directions. Per latent:
+    matched_cosine.
     """
     matching = match_directions(W_dec_FD, other_FD)
     cosine_F = torch.zeros(len(W_dec_FD))
@@ -26,6 +27,7 @@ def seed_stability(W_dec_FD: Tensor, other_FD: Tensor) -> Evaluation:
     metrics = {
         "seed_stability": cosine_F.double().mean().item(),
         "found_again": (cosine_F >= FOUND_AGAIN_FROM).double().mean().item(),
+        "chance_stability": _chance_stability(W_dec_FD.shape, other_FD.shape),
     }
     return Evaluation(metrics, {"matched_cosine": cosine_F})
 
@@ -49,3 +51,8 @@ def stability_by_density(matched_cosine_F: Tensor, density_F: Tensor) -> Evaluat
     varied = all(len(one_F.unique()) > 1 for one_F in (matched_cosine_F, density_F))
     correlation = float(spearmanr(density_F, matched_cosine_F).statistic) if varied else None
     return Evaluation(values | {"stability_density_correlation": correlation})
+
+
+def _chance_stability(*shapes: tuple[int, ...]) -> float:
+    generator = torch.Generator().manual_seed(0)
+    return match_directions(*(torch.randn(shape, generator=generator) for shape in shapes)).cosine_M.double().mean().item()

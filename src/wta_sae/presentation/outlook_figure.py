@@ -9,8 +9,8 @@ from matplotlib.lines import Line2D
 from wta_sae.base.errors import UserError
 from wta_sae.metrics.columns import DENSITY_CLASSES
 from wta_sae.presentation.drawing import stroke
-from wta_sae.presentation.outlook_metrics import Outlook
-from wta_sae.presentation.style import TEXT_WIDTH, paper_style
+from wta_sae.presentation.outlook_metrics import CHANCE, Outlook
+from wta_sae.presentation.style import INK, TEXT_WIDTH, paper_style
 from wta_sae.variants.variant import Variant
 
 PANELS = (("stability", "(a) Cosine with the matched latent of another seed"), ("latents", "(b) Share of latents"))
@@ -28,7 +28,8 @@ def draw_figure5(outlook: Outlook) -> Figure:
         raise UserError("figure 5: no SAE beside one of another seed in the table; give the config a second seed")
     with paper_style():
         figure = Figure(figsize=(TEXT_WIDTH, 2.9), layout="constrained")
-        for axes, (measured, title) in zip(figure.subplots(1, 2), PANELS, strict=True):
+        panels = figure.subplots(1, 2)
+        for axes, (measured, title) in zip(panels, PANELS, strict=True):
             axes.set_title(title)
             axes.set_xlabel("Density of the latent, in units of the mean density")
             for variant in variants:
@@ -36,6 +37,7 @@ def draw_figure5(outlook: Outlook) -> Figure:
             # Ticks stand between the classes, where these meet.
             axes.set_xticks([number - 0.5 for number in range(1, len(DENSITY_CLASSES))])
             axes.set_xticklabels([str(Fraction(lowest)) for lowest in DENSITY_CLASSES[1:]])
+        panels[0].axhline(outlook.of(variants[0].name, CHANCE).mean, color=INK, linewidth=0.6, zorder=1)
         handles = [Line2D([], [], **stroke(one.readouts[0].look), label=one.title) for one in variants]
         figure.legend(handles=handles, loc="outside upper center", ncols=5)
     return figure

@@ -37,7 +37,8 @@ MEASURES = (
     Column("found_again", "Found", 3, "higher", of_weights=True),
     Column("mean_absolute_decoder_cosine_sim", "Mean $|\\cos|$", 3, "lower", of_weights=True),
 )
-OF_WEIGHTS = {one.metric for one in MEASURES if one.of_weights}
+CHANCE = "chance_stability"
+OF_WEIGHTS = {CHANCE, *(one.metric for one in MEASURES if one.of_weights)}
 
 
 @dataclass(frozen=True)
