@@ -8,6 +8,7 @@ import yaml
 from workflow import ROOT
 from wta_sae.base.errors import UserError
 from wta_sae.plan.ablations import LARGE, LARGE_WITHOUT_AUXILIARY
+from wta_sae.plan.config import check_config
 from wta_sae.plan.run_plan import run_plan
 from wta_sae.plan.saes import requested_saes, trained_together
 
@@ -63,11 +64,26 @@ def test_only_saes_of_one_size_are_trained_together():
 @pytest.mark.parametrize(
     ("own", "line"),
     [
-        ({"variants": {"wta": {}}}, "large_dictionary.variants: 'wta' has rates, and no k"),
-        ({"variants": {"mine": {}}}, "unknown variant 'mine'"),
-        ({"variants": {"hybrid_token": {"patience": -1}}}, "patience"),
+        ({"latents": 8}, "large_dictionary.latents: 8 is less than paper.table1_k, 16"),
+        ({"without_auxiliary": ["batch_topk"]}, "'batch_topk' is not among large_dictionary.variants"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(own, line):
     with pytest.raises(UserError, match=line):
         large_saes(**own)
+
+
+@pytest.mark.parametrize(
+    ("variants", "line"),
+    [
+        ({"wta": {}}, r"large_dictionary.variants: unknown key 'wta'; the keys are: batch_topk, topk, "),
+        ({"mine": {}}, "large_dictionary.variants: unknown key 'mine'"),
+        ({"topk": {"floor": 3}}, "large_dictionary.variants.topk: unknown key 'floor'"),
+        ({"hybrid_token": {"patience": -1}}, "large_dictionary.variants.hybrid_token.patience: -1 is less than"),
+        ({}, "large_dictionary.variants: "),
+    ],
+)
+def test_a_config_asks_for_variants_with_a_k_and_their_own_options(variants, line):
+    asked = CONFIG | {"large_dictionary": ASKED | {"variants": variants}}
+    with pytest.raises(UserError, match=line):
+        check_config(asked, ROOT / "workflow/schemas/config.schema.yaml")

@@ -20,10 +20,15 @@ def check_config(config: Mapping[str, Any], schema: Path) -> None:
 
     So it does where a variant that the paper compares is left out.
 
-    schema: a file; what it leaves open, the sections of the variants under `saes`, is their specs' to say.
+    schema: a file; what it leaves open, the sections of the variants, is their specs' to say.
     """
     whole = yaml.safe_load(Path(schema).read_text(encoding="utf-8"))
     whole["properties"]["saes"]["properties"] = {name: variant.schema() for name, variant in VARIANTS.items()}
+    whole["properties"]["large_dictionary"]["properties"]["variants"]["properties"] = {
+        name: {"type": "object", "additionalProperties": False, "properties": variant.options.schema()}
+        for name, variant in VARIANTS.items()
+        if variant.budget == "k"
+    }
     error = best_match(Draft202012Validator(whole).iter_errors(config))
     if error is not None:
         raise UserError(f"config: {_key(error)}{_message(error)}")
@@ -61,7 +66,7 @@ def _key(error: ValidationError) -> str:
 def _message(error: ValidationError) -> str:
     schema: Any = error.schema
     if error.validator == "additionalProperties":
-        known = ", ".join(schema.get("properties", {}))
+        known = ", ".join(schema.get("properties", {})) or "none"
         unknown = ", ".join(repr(key) for key in error.instance if key not in schema.get("properties", {}))
         return f"unknown key {unknown}; the keys are: {known}"
     if error.validator == "pattern" and "description" in schema:

@@ -69,17 +69,19 @@ def requested_saes(config: Mapping[str, Any]) -> list[SAESpec]:
 def _large_saes(config: Mapping[str, Any]) -> list[SAESpec]:
     """Those of `large_dictionary`, at Table 1's k, but of variants that the run leaves out.
 
-    Raises UserError for one that does not exist, or that has no k.
+    Raises UserError for fewer latents than k, and for one without its auxiliary loss that is not among them.
     """
     large, k = config["large_dictionary"], config["paper"]["table1_k"]
     if large is None:
         return []
+    if k > large["latents"]:
+        raise UserError(f"config: large_dictionary.latents: {large['latents']} is less than paper.table1_k, {k}; raise it")
+    if unknown := sorted(set(large["without_auxiliary"]) - set(large["variants"])):
+        raise UserError(f"config: large_dictionary.without_auxiliary: {unknown[0]!r} is not among large_dictionary.variants")
     contexts = {key: config["activations"][key] for key in ("packing", "prepend_bos")}
     latents = ("latents", large["latents"])
     specs = []
     for name, own in large["variants"].items():
-        if variant_named(name).budget != "k":
-            raise UserError(f"config: large_dictionary.variants: {name!r} has rates, and no k; name others")
         if (section := requested_variants(config).get(name)) is None:
             continue
         options = variant_named(name).options.from_config({**section, **own})
