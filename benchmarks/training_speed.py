@@ -27,6 +27,7 @@ from wta_sae.variants.registry import VARIANTS
 SIZES = ((128, 2048, 2048, 16), (128, 1024, 2048, 32), (512, 4096, 4096, 64))  # D, F, B and k; the first are the demo's
 PEERS = {"topk": "TopK", "batch_topk": "BatchTopK", "wta": "BatchTopK"}
 STEPS, ROUNDS = 2, 5
+CPU = torch.device("cpu")
 DEAD_SHARE = 0.02
 
 
@@ -34,12 +35,22 @@ def activations(width: int, tokens: int) -> torch.Tensor:
     return torch.randn(tokens, width, generator=torch.Generator().manual_seed(0)) * torch.linspace(2, 0.1, width)
 
 
-def new_trainer(variant: str, size: tuple[int, int, int, int], learning_rate: float = 1e-3) -> Trainer:
+def new_trainer(
+    variant: str, size: tuple[int, int, int, int], learning_rate: float = 1e-3, device: torch.device = CPU
+) -> Trainer:
     width, latents, tokens, k = size
     options = TrainingOptions(latents, tokens, 1, learning_rate, 0, 0, 0, 0.99, 10**9, 1 / 32)
     budget = k if VARIANTS[variant].budget == "k" else k * tokens // latents
-    cpu = torch.device("cpu")
-    return Trainer(new_rule(variant, budget, options, 10**6, cpu), width, options, 10**6, 0, cpu)
+    return Trainer(new_rule(variant, budget, options, 10**6, device), width, options, 10**6, 0, device)
+
+
+def at_k_latents_a_token(trainer: Trainer, x_BD: torch.Tensor, k: int) -> Trainer:
+    """The trainer after its first step; thresholds that are trained stand where k latents a token pass."""
+    trainer.step(x_BD)  # sets the bias from its first batch
+    cut = trainer.pre_BF.flatten().topk(k * len(x_BD)).values[-1]
+    for thresholds_F in trainer.rule.parameters.values():
+        thresholds_F.data.fill_(cut)
+    return trainer
 
 
 def dense_floor(width: int, latents: int, tokens: int) -> Callable[[], None]:
@@ -110,15 +121,11 @@ def with_dead_latents(size: tuple[int, int, int, int], variant: str) -> None:
 
 
 def beside_topk(size: tuple[int, int, int, int]) -> None:
-    """The variants that dictionary_learning has no peer of. Thresholds that are trained stand where k latents a token pass."""
+    """The variants that dictionary_learning has no peer of."""
     width, latents, tokens, k = size
     x_BD = activations(width, tokens)
-    trainers = {name: new_trainer(name, size) for name in VARIANTS if name == "topk" or name not in PEERS}
-    for trainer in trainers.values():
-        trainer.step(x_BD)  # sets the bias from its first batch
-        cut = trainer.pre_BF.flatten().topk(k * tokens).values[-1]
-        for thresholds_F in trainer.rule.parameters.values():
-            thresholds_F.data.fill_(cut)
+    names = [name for name in VARIANTS if name == "topk" or name not in PEERS]
+    trainers = {name: at_k_latents_a_token(new_trainer(name, size), x_BD, k) for name in names}
     turns = {name: partial(our_turn, partial(trainer.step, x_BD), 1) for name, trainer in trainers.items()}
     best = best_of_turns(turns, ROUNDS)
     for name, time in best.items():
@@ -141,8 +148,8 @@ def without_forms_of_its_own(size: tuple[int, int, int, int]) -> None:
     x_BD, by_forms = activations(width, tokens), new_trainer("topk", size)
     trainers = {"its own forms": by_forms}
     for name, rule in (("the plain rule", PlainTopK), ("a loss", TopKLoss)):
-        own = rule(k, None, by_forms.rule.sizes, torch.device("cpu"))
-        trainers[name] = Trainer(own, width, by_forms.options, by_forms.total_steps, 0, torch.device("cpu"))
+        own = rule(k, None, by_forms.rule.sizes, CPU)
+        trainers[name] = Trainer(own, width, by_forms.options, by_forms.total_steps, 0, CPU)
     turns = {name: partial(our_turn, partial(trainer.step, x_BD), 1) for name, trainer in trainers.items()}
     best_of_turns(turns, 1)  # warm-up
     best = best_of_turns(turns, ROUNDS)

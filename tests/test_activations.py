@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from wta_sae.activations.cache import ActivationCache
+from wta_sae.activations.cache import ActivationCache, _rows_at
 from wta_sae.activations.caching import cache_activations
 from wta_sae.base.errors import PassingError, UserError
 from wta_sae.language_model.model import LanguageModel
@@ -253,12 +253,15 @@ def test_a_damaged_manifest_is_refused_by_name(cached):
         ActivationCache(cache.directory)
 
 
-def test_a_row_that_is_not_finite_is_named_with_its_shard(cached):
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
+def test_a_row_that_is_not_finite_is_named_with_its_shard(cached, value, dtype):
     """A shard that another program wrote, its checksum in the manifest."""
     cache, _ = cached
     shard = cache.directory / "shard-00003.safetensors"
     tensors, metadata = read_tensors(shard)
-    tensors["activations"][7, 2] = torch.nan
+    tensors["activations"] = tensors["activations"].to(dtype)
+    tensors["activations"][7, 2] = value
     write_tensors(shard, tensors, metadata)
     manifest = read_json(cache.directory / "manifest.json")
     manifest["shards"][3]["sha256"] = file_sha256(shard)
@@ -274,3 +277,11 @@ def test_a_row_that_is_not_finite_is_named_with_its_shard(cached):
 
 def test_the_cache_knows_the_model_by_its_weights(lm, cached):
     assert cached[0].manifest.model_sha256 == lm.sha256()
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("width", [1, 3, 4, 6])  # rows of whole words of eight bytes, and others
+def test_rows_are_taken_in_the_order_asked_for(width, dtype):
+    rows_ND = torch.arange(5 * width).view(5, width).to(dtype)
+    places_B = torch.tensor([3, 0, 3])
+    assert torch.equal(_rows_at(rows_ND, places_B), rows_ND[places_B])

@@ -164,7 +164,11 @@ def test_a_job_that_slurm_put_on_another_node_takes_over(tmp_path, monkeypatch, 
 BEFORE_A_RESTART = replace(ELSEWHERE, host=os.uname().nodename)
 
 
-@pytest.mark.parametrize("left", ["", "{", '{"host": "x"}', json.dumps(asdict(BEFORE_A_RESTART))])
+@pytest.mark.parametrize(
+    "left",
+    ["", "{", '{"host": "x"}', json.dumps(asdict(BEFORE_A_RESTART))],
+    ids=["nothing", "no JSON", "another file", "an owner"],  # of pytest's own the last would have the time in it
+)
 def test_what_a_dead_owner_of_this_machine_left_is_taken_over(tmp_path, left):
     lock_path(tmp_path / "a").write_text(left)
     with owning([tmp_path / "a"]):

@@ -102,7 +102,7 @@ class VariantRule(ABC):
     shared_threshold: ClassVar[str] = "threshold"
 
     def __init__(self, k: int, options: Any, sizes: TrainingSizes, device: torch.device):
-        self.k, self.options, self.sizes = k, options, sizes
+        self.k, self.options, self.sizes, self.device = k, options, sizes, device
         self.state: dict[str, Tensor] = {name: value.to(device) for name, value in self.initial_state().items()}
         parameters = self.initial_parameters().items()
         self.parameters = {name: value.to(device).requires_grad_() for name, value in parameters}

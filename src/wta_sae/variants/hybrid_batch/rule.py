@@ -26,8 +26,7 @@ class Rule(SelectionRule):
     auxiliary_loss = False
 
     def select(self, pre_BF: Tensor, moment: Moment) -> Tensor:
-        owed_F = self.owed(moment.step).to(pre_BF.device)
-        owed_BF = (winners_of_latents(pre_BF, self._floor(pre_BF)) > 0) & owed_F
+        owed_BF = (winners_of_latents(pre_BF, self._floor(pre_BF)) > 0) & self.owed(moment.step)
         return pre_BF * (largest_of_batch(pre_BF.masked_fill(owed_BF, torch.inf), self.k * len(pre_BF)) > 0)
 
     def select_pairs(self, pre_BF: Tensor, moment: Moment) -> ActivePairs:
@@ -43,10 +42,10 @@ class Rule(SelectionRule):
     def owed(self, step: int) -> Tensor:
         """Which latents have a floor at a step, (F) bool."""
         if step >= (1 - self.options.settle_share) * self.sizes.steps:
-            return torch.zeros(self.sizes.latents, dtype=torch.bool)
+            return torch.zeros(self.sizes.latents, dtype=torch.bool, device=self.device)
         budget = self.options.floor_share * self.k * self.sizes.batch_tokens
         turns = max(1, math.ceil(self.sizes.latents * self.options.floor / budget))
-        return torch.arange(self.sizes.latents) % turns == step % turns
+        return torch.arange(self.sizes.latents, device=self.device) % turns == step % turns
 
     def _floor(self, pre_BF: Tensor) -> int:
         return min(self.options.floor, len(pre_BF))
