@@ -35,7 +35,7 @@ from wta_sae.variants.registry import VARIANTS
 
 SIZE = WIDTH, LATENTS, TOKENS, K = 1024, 8192, 8192, 64  # D, F, B and k of the paper
 WARM_UP, STEPS = 5, 30
-SHARDS, SHARD_ROWS = 4, 262_144
+SHARDS, SHARD_ROWS = 2, 262_144
 LAYER, BATCH_CONTEXTS, FEW_CONTEXTS, BATCHES = 3, 256, 32, 8  # logits of few contexts at once: those of one take 26 MB
 
 

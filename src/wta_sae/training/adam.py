@@ -21,7 +21,7 @@ class Adam:
         self.parameters, self.betas = list(parameters), betas
         self.state = [
             {
-                "step": torch.zeros((), device=parameter.device),
+                "step": torch.zeros((), dtype=torch.float32, device=parameter.device),  # a GPU's kernel reads no other
                 "exp_avg": torch.zeros_like(parameter),
                 "exp_avg_sq": torch.zeros_like(parameter),
             }
