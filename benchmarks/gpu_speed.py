@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
@@ -129,7 +130,8 @@ def pythia(dtype: torch.dtype, device: torch.device) -> LanguageModel:
     config = GPTNeoXConfig(
         vocab_size=50304, hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096
     )
-    model = GPTNeoXForCausalLM(config).to(device=device, dtype=dtype).eval().requires_grad_(False)
+    model: Any = GPTNeoXForCausalLM(config)
+    model.to(device=device, dtype=dtype).eval().requires_grad_(False)
     return LanguageModel(model, TOKENIZER, ResidualStream(model, LAYER), 0, 0, (0,), "a random model")
 
 
