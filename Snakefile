@@ -56,6 +56,14 @@ rule all:
         "<run>/metrics.csv",
 
 
+# Snakemake's own limit, of 100 jobs a second, has it look for jobs to start every second, and for each job that has finished
+# once a second more: hundreds of jobs later that takes half a core. A limit that the command line sets is kept.
+onstart:
+    limit = workflow.scheduler.job_rate_limiter
+    if limit and (limit.max_jobs, limit.timespan) == (100, 1):
+        workflow.scheduler.job_rate_limiter = None
+
+
 onsuccess:
     shutil.rmtree(os.environ[FOLDER_VARIABLE], ignore_errors=True)
 

@@ -1,5 +1,6 @@
 """Small real things for the tests: a tiny language model of each family, its tokenizer, tokens; a whole tiny run."""
 
+import os
 import shutil
 
 import pytest
@@ -26,6 +27,15 @@ FAMILIES: dict[str, PretrainedConfig] = {
 @pytest.fixture(scope="session", autouse=True)
 def one_thread():
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def same_environment():
+    """Ends with a test what it leaves in the environment, as Snakemake does where it runs in this process."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
 
 
 @pytest.fixture
