@@ -7,7 +7,9 @@ from workflow import ROOT, by_hand
 JOBS = 6
 
 
-@pytest.mark.parametrize("options, passes", [((), range(JOBS + 2)), (("--max-jobs-per-timespan", "99/1s"), range(JOBS + 2, 99))])
+@pytest.mark.parametrize(
+    "options, passes", [((), range(JOBS + 2)), (("--max-jobs-per-timespan", "99/1s"), range(JOBS + 2, 99))]
+)
 def test_jobs_are_looked_for_as_others_end(tmp_path, options, passes):
     """The project's Snakefile with some jobs more, one after the other; with a limit of the user's own, every second too."""
     for name in ("config.yaml", "constraints.txt", "src", "workflow"):
