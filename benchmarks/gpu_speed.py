@@ -25,7 +25,7 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 
 from caching_speed import LENGTH, TOKENIZER, contexts
 from measuring import header, name_processor, row
-from training_speed import activations, at_k_latents_a_token, new_trainer
+from training_speed import activations, at_k_latents_a_token, dense_floor, new_trainer
 from wta_sae.activations.cache import ActivationCache
 from wta_sae.activations.shards import Source, write_cache
 from wta_sae.language_model.model import LanguageModel
@@ -55,24 +55,9 @@ def milliseconds(work: Callable[[], object], repeats: int = STEPS) -> float:
     return median(taken)
 
 
-def dense_floor(device: torch.device) -> Callable[[], None]:
-    """Encode, decode, and the products of their gradients."""
-    x_BD, W_DF = (torch.randn(*shape, device=device).bfloat16() for shape in ((TOKENS, WIDTH), (WIDTH, LATENTS)))
-    acts_BF, out_BD, gradient_DF = x_BD @ W_DF, torch.empty_like(x_BD), torch.empty_like(W_DF)
-
-    def products() -> None:
-        for _ in range(2):
-            torch.mm(x_BD, W_DF, out=acts_BF)
-        torch.mm(acts_BF, W_DF.T, out=out_BD)
-        for _ in range(2):
-            torch.mm(x_BD.T, acts_BF, out=gradient_DF)
-
-    return products
-
-
 def steps_beside_the_floor(device: torch.device) -> None:
     header("step", "ms", "of the floor", "peak memory, MB")
-    floor = milliseconds(dense_floor(device))
+    floor = milliseconds(dense_floor(WIDTH, LATENTS, TOKENS, device, torch.bfloat16))
     row("dense floor", f"{floor:.2f}", "1.0", "")
     x_BD = activations(WIDTH, TOKENS).to(device)
     for name in VARIANTS:

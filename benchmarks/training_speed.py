@@ -53,9 +53,11 @@ def at_k_latents_a_token(trainer: Trainer, x_BD: torch.Tensor, k: int) -> Traine
     return trainer
 
 
-def dense_floor(width: int, latents: int, tokens: int) -> Callable[[], None]:
+def dense_floor(
+    width: int, latents: int, tokens: int, device: torch.device = CPU, dtype: torch.dtype = torch.float32
+) -> Callable[[], None]:
     """Encode, decode, and the products of their gradients, all into memory that is there."""
-    x_BD, W_DF = activations(width, tokens), torch.randn(width, latents)
+    x_BD, W_DF = (one.to(device, dtype) for one in (activations(width, tokens), torch.randn(width, latents)))
     acts_BF, out_BD, gradient_DF = x_BD @ W_DF, torch.empty_like(x_BD), torch.empty_like(W_DF)
 
     def products() -> None:
