@@ -53,6 +53,7 @@ rule all:
     default_target: True
     input:
         [f"results/{artifact}" for artifact in ARTIFACTS],
+        "results/latents",
         "<run>/metrics.csv",
 
 

@@ -19,6 +19,7 @@ def test_what_is_compared_is_evaluated_on_texts_and_the_rest_on_tokens():
     assert PLAN.evaluations("wta-k20") == ["tokens", "texts"]
     assert PLAN.evaluations("topk-k16-seed43") == ["tokens", "texts", "matched", "matched_texts", "stability"]
     assert PLAN.evaluations("wta-k20-gate") == PLAN.evaluations("topk-k64") == ["tokens"]
+    assert PLAN.browsed == ("topk-k16", "batch_topk-k16", "wta-k20")
     assert PLAN.token_families("wta-k1") == ["core", "subspace", "geometry"]
     assert PLAN.token_families("topk-k64") == ["core", "geometry"]
 

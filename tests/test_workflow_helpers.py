@@ -90,7 +90,7 @@ FETCHING = {"fetch_text", "fetch_language_model", "fetch_labelled_texts"}
 TRAINING = {f"train_sae of {name}" for name in VARIANTS}
 ON_TOKENS = {"evaluate_tokens", "evaluate_matched"}
 ON_TEXTS = {"evaluate_texts", "evaluate_matched_texts"}
-ON_SAES = ON_TOKENS | ON_TEXTS | {"calibrate"}
+ON_SAES = ON_TOKENS | ON_TEXTS | {"calibrate", "browse"}
 WHOLE_RUN = {"table_claims", "reproduction", "numbers", "truth", "outlook"}
 OF_TRUTH = {"figure4", "table_truth"}
 OF_OUTLOOK = {"figure5", "table_outlook"}
@@ -123,7 +123,8 @@ EDITS = {  # a file -> the rules that run again by themselves, and no others; wh
     "sae/saelens_config.py": ON_SAES | {"import_sae", "evaluate_truth", "evaluate_stability", "collect_metrics", "figure1"},
     "metrics/subspace.py": ON_TOKENS,
     "metrics/scr.py": {"train_probes"} | ON_TEXTS,
-    "metrics/pooling.py": {"train_probes"} | ON_TEXTS,
+    "metrics/pooling.py": {"train_probes", "browse"} | ON_TEXTS,
+    "metrics/latent_view.py": {"browse"},
     "metrics/true_features.py": {"evaluate_truth"},
     "metrics/matching.py": {"evaluate_truth", "evaluate_stability"},
     "metrics/stability.py": {"evaluate_stability"},

@@ -44,6 +44,7 @@ STAGES = {
     "evaluate stability": "an SAE against one of another seed: whether it has the same latents",
     "evaluate truth": "SAEs on synthetic activations: whether they found the true features",
     "evaluate texts": "an SAE on labelled texts: sparse probing, TPP, SCR",
+    "browse": "HTML pages that show what the latents of SAEs are",
     "collect-metrics": "metrics of many SAEs -> one tidy table",
     "record-config": "the configuration of a run, as the workflow resolved it",
     "record-provenance": "the devices, versions and commits behind a run's SAEs",

@@ -94,6 +94,8 @@ TEXT_MB = round(sum(os.path.getsize(file) for file in TEXT_FILES) / 1e6)
 if config["text"]["source"] == "hub":
     TEXT_MB = round(config["text"]["hub"]["characters"] / 1e6)
 
+HTML = REPOSITORY / "src/wta_sae/presentation/html"  # of the pages of latents: templates, style, script
+
 RUN = f"results/{config['run']}"
 FIGURES = (1, 2, 3, *([4] if PLAN.planted else []), *([5] if PLAN.paired else []))
 ARTIFACTS = (

@@ -148,6 +148,28 @@ use rule gpu_stage as evaluate_matched_texts with:
         **stage("evaluate texts", lambda wildcards: {"inference": rule_at_equal_l0(wildcards), **TEXT_OPTIONS}),
 
 
+# What the latents of Table 1's SAEs are, for a person to look at.
+use rule gpu_stage as browse with:
+    input:
+        lm=LANGUAGE_MODEL,
+        token_file="<run>/tokens/evaluation.safetensors",
+        saes=[f"<run>/sae/{sae}" for sae in PLAN.browsed],
+        residual_folders=[f"<run>/labelled/residuals/classes/{name}" for name in CLASS_SETS],
+    output:
+        out=directory("<run>/latents"),
+    log:
+        "<run>/logs/browse.log",
+    benchmark:
+        "<run>/benchmarks/browse.tsv"
+    threads: THREADS
+    params:
+        **stage(
+            "browse",
+            LAYER | config["browse"] | {"batch_contexts": config["evaluation"]["batch_contexts"], "threads": THREADS},
+        ),
+        sources=state_of(*map(str, sorted(HTML.iterdir()))),
+
+
 use rule stage as evaluate_stability with:
     input:
         sae="<run>/matched/{sae}",

@@ -161,7 +161,23 @@ rule artifact:
     conda:
         "../../envs/torch.yaml"
     shell:
-        "cp {input} {input}.copy > {log} 2>&1 && mv {input}.copy {output}"
+        "(rm -rf {input}.copy && cp -r {input} {input}.copy && mv {input}.copy {output}) > {log} 2>&1"
+
+
+use rule artifact as latents with:
+    input:
+        "<run>/latents",
+    output:
+        report(
+            directory("results/latents"),
+            patterns=["{page,(?!index).+}.html"],
+            caption="../report/latents.rst",
+            category="Latents",
+            labels=lambda wildcards: {"SAE": wildcards.page},
+        ),
+    log:
+        "<run>/logs/artifact/latents.log",
+    localrule: True
 
 
 CATEGORIES = {

@@ -21,7 +21,8 @@ from wta_sae.plan.synthetic import WorldSpec, planted_saes, requested_worlds
 class RunPlan:
     """The SAEs of a run by their names.
 
-    saes: those that it trains; foreign: those from elsewhere, with their directories. sweep: the WTA SAEs of the first seed.
+    saes: those that it trains; foreign: those from elsewhere, with their directories. browsed: Table 1's of the first
+    seed, whose latents are shown. sweep: the WTA SAEs of that seed.
     matched: those that are compared at equal L0; paired: of each of them the one of the next seed, where there is one.
     compared: those whose metrics on labelled texts are wanted by their own rules too: Table 1's, and all of a variant whose
     budget is `rates`. repeated: further seeds of what the paper does not compare, which are read out at equal L0 alone.
@@ -32,6 +33,7 @@ class RunPlan:
     saes: dict[str, SAESpec]
     foreign: dict[str, str]
     table1: tuple[str, ...]
+    browsed: tuple[str, ...]
     matched: tuple[str, ...]
     paired: dict[str, str]
     repeated: tuple[str, ...]
@@ -96,6 +98,7 @@ def run_plan(config: Mapping[str, Any]) -> RunPlan:
         saes={spec.name: spec for spec in specs},
         foreign=foreign_saes(config, {spec.name for spec in specs}),
         table1=_names(table1),
+        browsed=_names([spec for spec in table1 if spec in first]),
         matched=_names(matched),
         paired=_paired(matched),
         repeated=_names([spec for spec in matched if spec not in first and spec.variant not in COMPARED_IN_PAPER]),
