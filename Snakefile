@@ -52,7 +52,7 @@ for one in workflow.rules:
 rule all:
     default_target: True
     input:
-        [f"results/{artifact}" for artifact in ARTIFACTS],
+        [f"results/{artifact}" for artifact in [*ARTIFACTS, *REPORTED]],
         "results/latents",
         "<run>/metrics.csv",
 

@@ -2,6 +2,7 @@
 
 from synthetic_metrics import CONFIG, MATCHED_RATE, METRICS, PROVENANCE, PUBLISHED, ROOT, TABLE_K, TABLE_RATE, run_of
 from wta_sae.presentation import tables
+from wta_sae.presentation.checksums import table_provenance
 from wta_sae.presentation.notation import LATEX
 from wta_sae.presentation.outlook_metrics import Outlook
 from wta_sae.presentation.prose import numbers_tex, outlook_section, reproduction_report, table_claims, truth_section
@@ -11,7 +12,7 @@ from wta_sae.presentation.templates import render
 
 TABLES = (
     *("table1.tex", "table_matched.tex", "table_outlook.tex", "table_published.tex"),
-    *("table_claims.tex", "table2.tex", "table_truth.tex"),
+    *("table_claims.tex", "table2.tex", "table_truth.tex", "table_provenance.tex"),
 )
 
 
@@ -30,6 +31,8 @@ def presented(name, metrics=METRICS, config=CONFIG, provenance=PROVENANCE, rate=
             return table_claims(template, run_of(metrics, config))
         case "table_truth.tex":
             return tables.table_truth(template, RunMetrics(metrics).synthetic)
+        case "table_provenance.tex":
+            return table_provenance(template, provenance)
         case "table_outlook.tex":
             return tables.table_outlook(template, Outlook(RunMetrics(metrics), MATCHED_RATE, TABLE_K))
         case "outlook.tex":

@@ -191,6 +191,11 @@ PROVENANCE = {
     "versions": {"python": ["3.11.7"], "torch": ["2.13.0"]},
     "commit": ["0123456789abcdef"],
     "modified": [False],
+    "config": {"run": "mine"},
+    "language_models": [{"name": "a_model", "sha256": "1" * 64, "commit": "2" * 40, "hook": "blocks.2.hook_resid_post"}],
+    "tokens": {"train": {"sha256": "3" * 64, "text": {"sha256": "4" * 64}}, "evaluation": {"sha256": "5" * 64}},
+    "labelled_texts": {"classes/my_labels": "6" * 64},
+    "saes": {f"topk-k{number}": {"sae_weights.safetensors": f"{number:064d}"} for number in range(11)},
 }
 """What `record-provenance` writes."""
 

@@ -139,7 +139,10 @@ def pages():
 
 
 def test_hard_tokens_are_shown_and_nothing_of_them_is_markup(pages):
-    assert set(pages) == {"index.html", "topk-k2.html", "wta-k1.html"}
+    assert set(pages) == {
+        "index.html",
+        *(f"{folder}{name}.html" for folder in ("", "report/") for name in ("topk-k2", "wta-k1")),
+    }
     for page in pages.values():
         parsed = _Tags(page)
         assert "model, <hook>" in parsed.text
@@ -160,10 +163,30 @@ def test_pages_need_nothing_from_elsewhere_and_their_links_lead_somewhere(pages)
         assert not re.search(r"""(src=|href=|url\()["']?(https?:|//)""", page.replace("onerror", ""))
         for link in re.findall(r'href="([^"]*)"', page):
             file, _, anchor = link.partition("#")
+            assert not (file and name.startswith("report/")), "a page in a report stands alone"
             assert not anchor or anchor in anchors[file or name], link
             assert not file or file in pages
             links += 1
     assert links > 40
+
+
+def test_a_page_for_a_report_has_as_many_latents_as_fit_rare_and_common_ones(monkeypatch):
+    view = hard_views()["topk-k2"]
+    whole = latent_pages({"topk-k2": view}, HARD, "hook")
+    assert len(_latents(whole["report/topk-k2.html"])) == 5  # all fit
+    size = len(whole["topk-k2.html"].encode())
+    by_density = sorted(view.views, key=lambda one: one.density)
+    for limit, shown in ((0.75 * size, {0, 4}), (10, {0})):
+        monkeypatch.setattr("wta_sae.presentation.latent_pages.REPORT_BYTES", int(limit))
+        fewer = latent_pages({"topk-k2": view}, HARD, "hook")["report/topk-k2.html"]
+        found = _latents(fewer)
+        assert {by_density[number].latent for number in shown} <= found and len(found) < 5
+        assert len(fewer.encode()) <= limit or len(found) == 1
+        assert f"{len(found)} of 6 latents" in fewer
+
+
+def _latents(page):
+    return {int(number) for number in re.findall(r'<article class="latent" id="latent(\d+)"', page)}
 
 
 def test_a_page_has_what_is_known_of_each_latent(pages):
@@ -222,7 +245,7 @@ def test_the_stage_writes_pages_of_several_saes_as_large_as_told(golden_saes, tm
         )
         == 0
     )
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"index.html", "one.html", "other.html"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"index.html", "one.html", "other.html", "report"}
     page = (tmp_path / "out/one.html").read_text(encoding="utf-8")
     assert page.count('<article class="latent"') == 7
     assert "By class: topics" in page and "Side by side" in page

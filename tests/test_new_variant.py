@@ -84,7 +84,17 @@ def test_the_page_leads_through_to_the_paper_and_trains_no_other_sae(checkout):
         found = planned_saes(planned, rule)
         assert len(found) == count and set(found) <= saes, rule
     assert [planned_jobs(planned)[rule] for rule in ("train_planted_saes", "evaluate_truth")] == [2, 2]
-    presenting = {"record_config", "record_provenance", "collect_metrics", "table", "figure", "report", "paper", "artifact"}
+    presenting = {
+        "record_config",
+        "record_provenance",
+        "collect_metrics",
+        "table",
+        "figure",
+        "report",
+        "show_values",
+        "paper",
+        "artifact",
+    }
     assert set(planned_jobs(planned)) == {*jobs, "train_planted_saes", "evaluate_truth"} | presenting
 
     process = snakemake(checkout, *TINY)

@@ -1,11 +1,15 @@
 """Pages as a person meets them, in headless Chromium."""
 
+from itertools import pairwise
+
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import WebDriverWait
 
 from browser import WIDTHS, chromium, complaints, needs_chromium, overflow, set_width
 from latents import HARD, hard_views
+from workflow import TINY, snakemake
 from wta_sae.presentation.latent_pages import latent_pages
 
 pytestmark = [pytest.mark.slow, needs_chromium]
@@ -21,6 +25,7 @@ def driver():
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("latents")
     for name, page in latent_pages(hard_views(), HARD, "model, hook").items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(page, encoding="utf-8")
     return folder
 
@@ -157,7 +162,81 @@ def test_shades_differ_in_lightness_and_text_on_them_can_be_read(driver, folder)
     for scheme in ("light", "dark"):
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]})
         found = shades(driver)
-        steps = [after - before for before, after in zip(found[:-1], found[1:], strict=True)]
+        steps = [after - before for before, after in pairwise(found)]
         assert all(step < 0 for step in steps) if scheme == "light" else all(step > 0 for step in steps)
         contrasts = [(max(one, ink[scheme]) + 0.05) / (min(one, ink[scheme]) + 0.05) for one in found]
         assert min(contrasts) >= 4.5, scheme
+
+
+@pytest.fixture(scope="module")
+def report(finished):
+    process = snakemake(finished, "--report", "results/report.html", *TINY)
+    assert process.returncode == 0, process.stderr
+    return finished / "results/report.html"
+
+
+CATEGORIES = {  # what stands in each, by the labels that a reader sees
+    "Configuration": ["configuration.html"],
+    "Figures": [f"figure{number}.{kind}" for number in range(1, 6) for kind in ("pdf", "png")],
+    "Latents": ["batch_topk-k4", "topk-k4", "wta-k5"],
+    "Paper": ["paper.pdf"],
+    "Provenance": ["provenance.html"],
+    "Reproduction": ["reproduction.md"],
+    "Training curves": ["training_curves.pdf", "training_curves.png"],
+}
+
+
+def wait(driver, condition):
+    return WebDriverWait(driver, 20).until(lambda _: condition())
+
+
+def open_category(driver, report, category):
+    """Its entries by their labels: the two buttons of each, to view it and to read of it."""
+    driver.get(report.as_uri())
+    wait(driver, lambda: driver.find_elements(By.XPATH, f"//*[text()='{category}']"))[0].click()
+    lines = wait(driver, lambda: driver.find_elements(By.CSS_SELECTOR, "tbody tr"))
+    return {line.text.strip(): line.find_elements(By.TAG_NAME, "a") for line in lines}
+
+
+def test_the_report_has_everything_in_its_category_with_a_caption(driver, report):
+    set_width(driver, WIDTHS[0])
+    for category, names in CATEGORIES.items():
+        assert list(open_category(driver, report, category)) == names
+        for name in names:
+            open_category(driver, report, category)[name][-1].click()
+            description = wait(driver, lambda: driver.find_elements(By.XPATH, "//*[text()='Description']/following::*[1]"))
+            assert len(description[0].text) > 40 and "Run: tiny." in description[0].text, name
+    assert len(open_category(driver, report, "Tables")) == 11
+    assert complaints(driver) == []
+
+
+def view(driver, report, category, name):
+    """What is shown of an entry, a frame or an image."""
+    open_category(driver, report, category)[name][0].click()
+    return wait(driver, lambda: driver.find_elements(By.CSS_SELECTOR, "iframe, img[src^='data:image/png']"))[0]
+
+
+def test_what_the_report_holds_is_shown_in_it(driver, report):
+    image = view(driver, report, "Training curves", "training_curves.png")
+    assert wait(driver, lambda: driver.execute_script("return arguments[0].naturalWidth", image)) > 1000
+    assert view(driver, report, "Paper", "paper.pdf").get_attribute("src").startswith("data:application/pdf")
+    for category, name, text in (("Configuration", "configuration.html", "tiny"), ("Provenance", "provenance.html", "wta-k5")):
+        driver.switch_to.frame(view(driver, report, category, name))
+        assert text in wait(driver, lambda: driver.find_elements(By.TAG_NAME, "main"))[0].text
+        driver.switch_to.default_content()
+    driver.switch_to.frame(view(driver, report, "Latents", "wta-k5"))
+    wait(driver, lambda: rows(driver))
+    number = rows(driver)[3]
+    find(driver, f"#row{number} a").click()
+    assert [panel.get_attribute("id") for panel in visible_of(driver, "article.latent")] == [f"latent{number}"]
+    driver.switch_to.default_content()
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_the_runs_own_pages_of_latents_open(driver, finished, width):
+    set_width(driver, width)
+    folder = finished / "results/latents"
+    for page in ("index.html", "topk-k4.html", "batch_topk-k4.html", "wta-k5.html"):
+        driver.get((folder / page).as_uri())
+        assert overflow(driver) <= 0 and complaints(driver) == [], page
+    assert len(rows(driver)) == 16

@@ -1,7 +1,9 @@
 """What is recorded beside an SAE of where it is from."""
 
+import hashlib
 import subprocess
 
+import numpy as np
 import pytest
 import torch
 
@@ -9,7 +11,9 @@ from workflow import ROOT
 from wta_sae.base.errors import UserError
 from wta_sae.machine.files import write_json
 from wta_sae.machine.provenance import REPOSITORY, git_state, provenance
-from wta_sae.sae.joint_provenance import joint_provenance
+from wta_sae.sae.run_provenance import joint_provenance, run_provenance
+from wta_sae.sae.sae import SAE
+from wta_sae.sae.save import save_sae
 
 
 def git(folder, *words):
@@ -56,3 +60,27 @@ def test_a_run_names_every_value_that_its_saes_have(tmp_path):
     }
     with pytest.raises(UserError, match=r"3/provenance.json: no such file"):
         joint_provenance([tmp_path / "3"])
+
+
+def saved(folder, name, **metadata):
+    sae = SAE(torch.eye(3), torch.zeros(3), torch.eye(3), torch.zeros(3), "topk", k=1)
+    model = {"model_name": "a/model", "model_sha256": "abc", "model_commit": "def", "hook_name": "blocks.1.hook_resid_post"}
+    save_sae(folder / name, sae, {}, model | {"variant": "topk"} | metadata, provenance={"device": "CPU", "versions": {}})
+    return folder / name
+
+
+def test_a_run_tells_what_it_is_of_and_each_saes_checksum(tmp_path):
+    one, other = saved(tmp_path, "one"), saved(tmp_path, "other", synthetic={"zipf": 1})
+    write_json(tmp_path / "classes/mine.json", {"train": {}})
+    np.save(tmp_path / "tokens.npy", np.zeros((2, 3), dtype=np.int32))
+    texts = [tmp_path / "classes/mine.json"]
+    found = run_provenance({"seeds": [1]}, [one, other], [one], [tmp_path / "tokens.npy"], texts)
+    assert found["config"] == {"seeds": [1]} and found["device"] == ["CPU"]
+    model = {"name": "a/model", "sha256": "abc", "commit": "def", "hook": "blocks.1.hook_resid_post"}
+    assert found["language_models"] == [model]  # what is synthetic is of none
+    assert list(found["tokens"]) == ["tokens"] and len(found["tokens"]["tokens"]["sha256"]) == 64
+    assert found["labelled_texts"] == {"classes/mine": hashlib.sha256(texts[0].read_bytes()).hexdigest()}
+    digest = hashlib.sha256((one / "sae_weights.safetensors").read_bytes()).hexdigest()
+    assert found["saes"]["one"] == {"sae_weights.safetensors": digest}
+    assert list(found["saes"]) == ["one", "other"]
+    assert run_provenance({"seeds": [1]}, [one, other], [one], [tmp_path / "tokens.npy"], texts) == found

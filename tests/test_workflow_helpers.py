@@ -114,13 +114,15 @@ EDITS = {  # a file -> the rules that run again by themselves, and no others; wh
     "training/trainer.py": TRAINING,
     "variants/wta/rule.py": {"train_sae of wta"},
     "variants/adaptive/rule.py": {"train_sae of adaptive", "train_sae of scheduled"},
-    "variants/topk/spec.py": SHOWN,
-    "variants/variant.py": SHOWN | TRAINING,
-    "variants/registry.py": SHOWN,
+    "variants/topk/spec.py": SHOWN | {"training_curves"},
+    "variants/variant.py": SHOWN | TRAINING | {"training_curves"},
+    "variants/registry.py": SHOWN | {"training_curves"},
     "sae/compatibility.py": ON_SAES | {"evaluate_truth", "evaluate_stability"},
     "sae/load.py": ON_SAES | {"import_sae", "evaluate_truth", "evaluate_stability"},
     "sae/calibration.py": {"calibrate", "evaluate_truth"},
-    "sae/saelens_config.py": ON_SAES | {"import_sae", "evaluate_truth", "evaluate_stability", "collect_metrics", "figure1"},
+    "sae/saelens_config.py": ON_SAES
+    | {"import_sae", "evaluate_truth", "evaluate_stability", "collect_metrics", "figure1"}
+    | {"record_provenance", "training_curves"},
     "metrics/subspace.py": ON_TOKENS,
     "metrics/scr.py": {"train_probes"} | ON_TEXTS,
     "metrics/pooling.py": {"train_probes", "browse"} | ON_TEXTS,
@@ -134,7 +136,9 @@ EDITS = {  # a file -> the rules that run again by themselves, and no others; wh
     "presentation/truth_claims.py": WHOLE_RUN,
     "presentation/outlook_claims.py": WHOLE_RUN,
     "presentation/tables.py": OF_TABLES,
-    "presentation/templates.py": {"table2"} | OF_TABLES | WHOLE_RUN,
+    "presentation/checksums.py": {"table_provenance"},
+    "presentation/templates.py": {"table2", "table_provenance"} | OF_TABLES | WHOLE_RUN,
+    "presentation/html_templates.py": {"browse", "show_values"},
     "presentation/truth_figure.py": {"figure4"},
     "presentation/frontier_figure.py": {"figure3"},
     "presentation/pdf.py": {"paper"},
@@ -151,14 +155,14 @@ def test_an_edit_reruns_exactly_what_it_can_change(file):
 
 def test_every_artifact_has_a_caption_in_the_report():
     common, paper = ((ROOT / f"workflow/rules/{name}.smk").read_text() for name in ("common", "paper"))
-    artifacts = {name for name in re.findall(r'"(\w+\.(?:tex|md|pdf))"', common)} | {
+    artifacts = {name for name in re.findall(r'"(\w+\.(?:tex|md|pdf|png|html))"', common)} | {
         "figure1.pdf",
         "figure2.png",
         "figure3.pdf",
         "figure4.pdf",
         "figure5.pdf",
     }
-    assert len(artifacts) == 17
+    assert len(artifacts) == 22
     template = jinja2.Template((ROOT / "workflow/report/artifact.rst").read_text())
     for name in artifacts:
         job = {"wildcards": {"artifact": name}, "config": {"run": "mine"}}

@@ -94,17 +94,19 @@ TEXT_MB = round(sum(os.path.getsize(file) for file in TEXT_FILES) / 1e6)
 if config["text"]["source"] == "hub":
     TEXT_MB = round(config["text"]["hub"]["characters"] / 1e6)
 
-HTML = REPOSITORY / "src/wta_sae/presentation/html"  # of the pages of latents: templates, style, script
+HTML = sorted(map(str, (REPOSITORY / "src/wta_sae/presentation/html").iterdir()))  # templates, style and script of pages
 
 RUN = f"results/{config['run']}"
 FIGURES = (1, 2, 3, *([4] if PLAN.planted else []), *([5] if PLAN.paired else []))
 ARTIFACTS = (
     *("paper.pdf", "table1.tex", "table_published.tex", "table_matched.tex", "table_claims.tex", "table2.tex", "numbers.tex"),
-    *("truth.tex", "outlook.tex", "table_outlook.tex"),
+    *("truth.tex", "outlook.tex", "table_outlook.tex", "table_provenance.tex"),
     *(["table_truth.tex"] if PLAN.planted else []),
     *(f"figure{number}.{suffix}" for number in FIGURES for suffix in ("pdf", "png")),
     "reproduction.md",
 )
+# What the report has beside them.
+REPORTED = ("training_curves.pdf", "training_curves.png", "configuration.html", "provenance.html")
 DOCUMENTS = f"<run>/text/{config['text']['source']}.parquet"
 LANGUAGE_MODEL = config["language_model"]["path"] if config["language_model"]["source"] == "path" else "<run>/lm"
 # A model that was not made here is tried out before text is tokenized for it.
@@ -123,7 +125,7 @@ wildcard_constraints:
     cache=one_of(CACHES),
     kind="classes|quadrants",
     labelled=one_of([*CLASS_SETS, *CONCEPT_PAIRS]),
-    artifact=one_of(ARTIFACTS),
+    artifact=one_of([*ARTIFACTS, *REPORTED]),
     collection=one_of(PLAN.collections),
 
 

@@ -167,7 +167,7 @@ use rule gpu_stage as browse with:
             "browse",
             LAYER | config["browse"] | {"batch_contexts": config["evaluation"]["batch_contexts"], "threads": THREADS},
         ),
-        sources=state_of(*map(str, sorted(HTML.iterdir()))),
+        sources=state_of(*HTML),
 
 
 use rule stage as evaluate_stability with:

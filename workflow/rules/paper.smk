@@ -10,7 +10,11 @@ use rule stage as record_config with:
 
 use rule stage as record_provenance with:
     input:
+        config="<run>/config.json",
         saes=expand("<run>/sae/{sae}", sae=[*PLAN.saes, *PLAN.on_synthetic]),
+        imported=expand("<run>/sae/{sae}", sae=PLAN.foreign),
+        token_files=expand("<run>/tokens/{contexts}.safetensors", contexts=CONTEXTS),
+        text_files=[f"<run>/labelled/{labelled}.json" for labelled in LABELLED],
     output:
         out="<run>/provenance.json",
     log:
@@ -63,6 +67,7 @@ MADE_FROM = {
     "table1": {"metrics": "<run>/table1.csv"} | PUBLISHED,
     "table_matched": {"metrics": "<run>/table_matched.csv"},
     "table_outlook": {"metrics": "<run>/outlook.csv"},
+    "table_provenance": {"provenance": "<run>/provenance.json"},
     "table_published": {"metrics": "<run>/metrics.csv"} | PUBLISHED,
     "table_truth": {"metrics": "<run>/figure4.csv"},
     "table_claims": WHOLE_RUN,
@@ -71,6 +76,7 @@ MADE_FROM = {
     "outlook": WHOLE_RUN,
     "numbers": WHOLE_RUN | {"provenance": "<run>/provenance.json"},
     "reproduction": WHOLE_RUN,
+    "training_curves": {"saes": expand("<run>/sae/{sae}", sae=[*PLAN.saes, *PLAN.on_synthetic])},
 }
 TEMPLATES = "paper/templates"
 INCLUDED = {
@@ -127,6 +133,25 @@ use rule table as report with:
     localrule: True
 
 
+# Pages for the report, of what is recorded as JSON.
+SHOWN = {"configuration": "config", "provenance": "provenance"}
+
+
+use rule stage as show_values with:
+    input:
+        file=lambda wildcards: f"<run>/{SHOWN[wildcards.page]}.json",
+    output:
+        out="<run>/{page}.html",
+    log:
+        "<run>/logs/show_values/{page}.log",
+    wildcard_constraints:
+        page=one_of(SHOWN),
+    localrule: True
+    params:
+        **stage("show-values", lambda wildcards: {"title": wildcards.page.capitalize()}),
+        sources=state_of(*HTML),
+
+
 use rule stage as paper with:
     input:
         [f"<run>/{file}" for file in ARTIFACTS if file.endswith((".tex", ".pdf")) and file != "paper.pdf"],
@@ -170,7 +195,7 @@ use rule artifact as latents with:
     output:
         report(
             directory("results/latents"),
-            patterns=["{page,(?!index).+}.html"],
+            patterns=["report/{page}.html"],
             caption="../report/latents.rst",
             category="Latents",
             labels=lambda wildcards: {"SAE": wildcards.page},
@@ -188,4 +213,7 @@ CATEGORIES = {
     "outlook": "Tables",
     "figure": "Figures",
     "reproduction": "Reproduction",
+    "training": "Training curves",
+    "configuration": "Configuration",
+    "provenance": "Provenance",
 }

@@ -3,17 +3,19 @@
 They need no server and no network; without scripts only sorting and filtering are missing.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.resources import files
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+import torch
 
-from wta_sae.metrics.latent_examples import Window
+from wta_sae.metrics.latent_examples import Window, spread_over_densities
 from wta_sae.metrics.latent_view import MATCH_STRONGEST, QUANTILES, LatentView, SAEView
+from wta_sae.presentation.html_templates import html_environment
 from wta_sae.text.token_texts import TokenTexts
 
-FOLDER = "presentation/html"
+REPORT_BYTES = 1_500_000
+"""In Snakemake's report a page is an address, in base64, and Chromium opens none of more than 2 MB."""
 SHADES = 10  # of a token, by its activation's share of the latent's largest
 
 
@@ -28,12 +30,41 @@ class ShadedToken:
 
 
 def latent_pages(views: Mapping[str, SAEView], texts: TokenTexts, hook: str) -> dict[str, str]:
-    """File name -> HTML: index.html, and NAME.html of each SAE. hook: where the SAEs read the language model."""
-    environment = _environment(texts)
-    shown = {name: {one.latent for one in view.views} for name, view in views.items()}
-    common = {"saes": views, "shown": shown, "hook": hook}
-    pages = {f"{name}.html": environment.get_template("sae.html.j2").render(name=name, **common) for name in views}
-    return {"index.html": environment.get_template("index.html.j2").render(common)} | pages
+    """File name -> HTML: index.html, NAME.html of each SAE, and report/NAME.html, which a report can show.
+
+    hook: where the SAEs read the language model. Those for the report stand alone, with as many latents as REPORT_BYTES allow.
+    """
+    environment = html_environment(
+        shaded=lambda window, largest: shaded(window, largest, texts),
+        label=lambda token: texts.shown(token).replace(" ", "␣"),
+        words=lambda view: "\n".join(map(texts.text, searched_tokens(view))),
+        zip=zip,
+    )
+    environment.globals |= {"match_strongest": MATCH_STRONGEST, "quantiles": QUANTILES}
+    of_sae = environment.get_template("sae.html.j2")
+    shown = {name: _numbers(view) for name, view in views.items()}
+    pages = {"index.html": environment.get_template("index.html.j2").render(saes=views, hook=hook)}
+    for name, view in views.items():
+        page_of = partial(of_sae.render, name=name, others=[other for other in views if other != name], hook=hook)
+        pages[f"{name}.html"] = page_of(sae=view, shown=shown, alone=False)
+        pages[f"report/{name}.html"] = _fitting(page_of, name, view)
+    return pages
+
+
+def _numbers(view: SAEView) -> set[int]:
+    return {one.latent for one in view.views}
+
+
+def _fitting(page_of: Callable[..., str], name: str, view: SAEView) -> str:
+    """The page of as many of the latents as fit into REPORT_BYTES, evenly over their densities, but one at least."""
+    while True:
+        page, count = page_of(sae=view, shown={name: _numbers(view)}, alone=True), len(view.views)
+        size = len(page.encode())
+        if size <= REPORT_BYTES or count <= 1:
+            return page
+        density_K = torch.tensor([one.density for one in view.views])
+        fewer = spread_over_densities(density_K, min(count - 1, max(1, count * REPORT_BYTES // size)))
+        view = replace(view, views=[view.views[row] for row in fewer])
 
 
 def shaded(window: Window, largest: float, texts: TokenTexts) -> list[ShadedToken]:
@@ -51,24 +82,3 @@ def searched_tokens(view: LatentView) -> list[int]:
 
 def _shade(act: float, largest: float) -> int:
     return 0 if act <= 0 else max(1, round(SHADES * min(act / largest, 1.0)))
-
-
-def _environment(texts: TokenTexts) -> Environment:
-    environment = Environment(
-        loader=PackageLoader("wta_sae", FOLDER),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
-        "shaded": lambda window, largest: shaded(window, largest, texts),
-        "label": lambda token: texts.shown(token).replace(" ", "␣"),
-        "words": lambda view: "\n".join(map(texts.text, searched_tokens(view))),
-        "zip": zip,
-    }
-    environment.globals |= {"match_strongest": MATCH_STRONGEST, "quantiles": QUANTILES}
-    folder = files("wta_sae") / FOLDER
-    for name, file in {"style": "style.css", "script": "table.js"}.items():
-        environment.globals[f"global_{name}"] = (folder / file).read_text(encoding="utf-8")
-    return environment

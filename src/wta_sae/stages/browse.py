@@ -1,6 +1,6 @@
 """HTML pages that show what the latents of SAEs are: what they fire on, what they write, which are like them.
 
-A page for each SAE, and index.html, which leads to them; they open from disk.
+A page for each SAE, and index.html, which leads to them; they open from disk. Those in report/ hold what a report can show.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -71,6 +71,7 @@ def run(arguments: Namespace) -> None:
     with replacing(arguments.out) as folder:
         folder.mkdir()
         for name, page in latent_pages(views, TokenTexts(lm.tokenizer), f"{lm.source}, {lm.hook_name}").items():
+            (folder / name).parent.mkdir(exist_ok=True)
             write_text(folder / name, page)
 
 
