@@ -17,18 +17,23 @@ pathvars:
 
 
 include: "workflow/rules/stage.smk"
-include: "workflow/rules/text.smk"
-include: "workflow/rules/language_model.smk"
-include: "workflow/rules/activations.smk"
-include: "workflow/rules/train.smk"
-include: "workflow/rules/evaluate.smk"
 
 
-if PLAN.planted:
+if not BUNDLE:
 
-    include: "workflow/rules/synthetic.smk"
+    include: "workflow/rules/text.smk"
+    include: "workflow/rules/language_model.smk"
+    include: "workflow/rules/activations.smk"
+    include: "workflow/rules/train.smk"
+    include: "workflow/rules/evaluate.smk"
+
+    if PLAN.planted:
+
+        include: "workflow/rules/synthetic.smk"
+    include: "workflow/rules/collect.smk"
 
 
+include: "workflow/rules/bundle.smk"
 include: "workflow/rules/paper.smk"
 
 

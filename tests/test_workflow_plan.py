@@ -34,7 +34,7 @@ def plan(tmp_path, *targets, **config):
 @pytest.mark.parametrize(
     "config, message",
     [
-        ({"seeed": 1}, "config: unknown key 'seeed'; the keys are: run, seeds, text,"),
+        ({"seeed": 1}, "config: unknown key 'seeed'; the keys are: run, seeds, bundle, text,"),
         ({"training": {"latents": "many"}}, "config: training.latents: 'many' is not of type 'integer'"),
         ({"activations": {"packing": "firts"}}, "config: activations.packing: 'firts' is not one of ['concatenated', 'first']"),
         ({"text": {"source": "files"}}, "config: text: 'files' is a required property"),

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 
 from test_documentation import documented_metrics
-from workflow import TINY, by_hand, planned_jobs, snakemake, start_snakemake, variables_of
+from workflow import TINY, by_hand, new_checkout, planned_jobs, snakemake, start_snakemake, variables_of
 from workflow_times import rule_times
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,7 @@ ADVICE = r"; delete (\S+), ask for (\S+) by that name alone, then run the same c
 ARTIFACTS = (
     *("table1.tex", "table_published.tex", "table_matched.tex", "table_claims.tex", "table2.tex", "numbers.tex"),
     *("figure1.pdf", "figure2.pdf", "figure3.pdf", "figure4.pdf", "figure5.pdf", "figure1.png"),
-    *("truth.tex", "table_truth.tex", "outlook.tex", "table_outlook.tex", "reproduction.md"),
+    *("truth.tex", "table_truth.tex", "outlook.tex", "table_outlook.tex", "table_provenance.tex", "reproduction.md"),
 )
 
 
@@ -324,6 +324,32 @@ def test_training_killed_at_random_moments_with_snakemake_ends_with_the_same_byt
 
 def test_how_often_training_is_saved_re_runs_nothing(finished):
     assert "train_sae" not in plan(finished, "--set-resources", "train_sae:checkpoint_seconds=7")
+
+
+def test_a_bundle_gives_every_artifact_elsewhere_without_model_and_activations(finished, tmp_path):
+    process = snakemake(finished, "results/bundle.zip", *TINY)
+    assert process.returncode == 0, process.stderr
+    elsewhere = new_checkout(tmp_path / "elsewhere")
+    shutil.copy(finished / "results/bundle.zip", elsewhere / "theirs.zip")
+    rebuilt = snakemake(elsewhere, "--config", "bundle=theirs.zip")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert not any((elsewhere / "results/tiny-bundled" / name).exists() for name in ("lm", "activations", "tokens", "labelled"))
+    for name in (
+        *ARTIFACTS,
+        "paper.pdf",
+        "training_curves.png",
+        "provenance.html",
+        "latents/index.html",
+        "latents/wta-k5.html",
+    ):
+        assert (elsewhere / "results" / name).read_bytes() == (finished / "results" / name).read_bytes(), name
+    assert leftovers(elsewhere) == []
+    content = bytearray((elsewhere / "theirs.zip").read_bytes())
+    content[len(content) // 2] ^= 1
+    (elsewhere / "damaged.zip").write_bytes(content)
+    refused = snakemake(elsewhere, "--config", "bundle=damaged.zip")
+    assert refused.returncode == 1 and "damaged" in refused.stderr
+    assert snakemake(elsewhere, "--config", "bundle=theirs.zip").returncode == 0
 
 
 def test_a_layer_beyond_the_model_is_refused_before_anything_runs(checkout):

@@ -12,6 +12,7 @@ from wta_sae.base.gpus import visible_gpus
 from wta_sae.base.job_logs import OwnLogs, shorten_jobs
 from wta_sae.base.refusals import FOLDER_VARIABLE, refusal
 from wta_sae.plan.budgets import matched_rate
+from wta_sae.plan.bundled_config import bundled_config
 from wta_sae.plan.commands import flags
 from wta_sae.plan.config import check_config, check_folder_writable
 from wta_sae.plan.contexts import cache_name, contexts_name, requested_contexts
@@ -64,6 +65,13 @@ def checked(function, *arguments):
         raise SystemExit(str(error))
 
 
+# A run that is there as a bundle alone has its own config in it.
+BUNDLE = config.get("bundle")
+if BUNDLE:
+    of_bundle = checked(bundled_config, BUNDLE)
+    config.clear()
+    config.update(of_bundle | {"bundle": BUNDLE})
+
 checked(check_config, config, f"{REPOSITORY}/workflow/schemas/config.schema.yaml")
 checked(check_feasible, config)
 checked(check_folder_writable, "results")
@@ -83,11 +91,11 @@ CONCEPT_PAIRS = {pair.name: pair for pair in checked(concept_pairs, config)}
 FETCHED_DATASETS = {name: checked(fetch_options, config, name) for name in drawn_datasets(config, HUB)}
 FILE_DATASETS = {name: file_options(config, name) for name in drawn_datasets(config, FILES)}
 
-# The user's own files are looked for before anything runs.
+# The user's own files are looked for before anything runs; a bundle does without.
 TEXT_FILES = []
-if config["text"]["source"] == "files":
+if config["text"]["source"] == "files" and not BUNDLE:
     TEXT_FILES = [str(path) for path in checked(matching_files, config["text"]["files"]["paths"])]
-LABELLED_FILES = {name: checked(labelled_files, config, name) for name in FILE_DATASETS}
+LABELLED_FILES = {} if BUNDLE else {name: checked(labelled_files, config, name) for name in FILE_DATASETS}
 
 # About the size of the text that is read whole, in MB, which the jobs that do so need thrice; the packages' is small.
 TEXT_MB = round(sum(os.path.getsize(file) for file in TEXT_FILES) / 1e6)
@@ -96,7 +104,7 @@ if config["text"]["source"] == "hub":
 
 HTML = sorted(map(str, (REPOSITORY / "src/wta_sae/presentation/html").iterdir()))  # templates, style and script of pages
 
-RUN = f"results/{config['run']}"
+RUN = f"results/{config['run']}" + ("-bundled" if BUNDLE else "")
 FIGURES = (1, 2, 3, *([4] if PLAN.planted else []), *([5] if PLAN.paired else []))
 ARTIFACTS = (
     *("paper.pdf", "table1.tex", "table_published.tex", "table_matched.tex", "table_claims.tex", "table2.tex", "numbers.tex"),
@@ -107,6 +115,7 @@ ARTIFACTS = (
 )
 # What the report has beside them.
 REPORTED = ("training_curves.pdf", "training_curves.png", "configuration.html", "provenance.html")
+PASSED_ON = [] if BUNDLE else ["bundle.zip"]
 DOCUMENTS = f"<run>/text/{config['text']['source']}.parquet"
 LANGUAGE_MODEL = config["language_model"]["path"] if config["language_model"]["source"] == "path" else "<run>/lm"
 # A model that was not made here is tried out before text is tokenized for it.
@@ -125,7 +134,7 @@ wildcard_constraints:
     cache=one_of(CACHES),
     kind="classes|quadrants",
     labelled=one_of([*CLASS_SETS, *CONCEPT_PAIRS]),
-    artifact=one_of([*ARTIFACTS, *REPORTED]),
+    artifact=one_of([*ARTIFACTS, *REPORTED, *PASSED_ON]),
     collection=one_of(PLAN.collections),
 
 

@@ -70,6 +70,12 @@ class RunPlan:
         return ["core", "subspace", "geometry"] if self._is_compared(sae) else ["core", "geometry"]
 
     @cached_property
+    def per_latent(self) -> dict[str, list[str]]:
+        """Evaluation -> the SAEs of which it keeps what it found of each latent."""
+        evaluated = {sae: self.evaluations(sae) for sae in [*self.saes, *self.foreign]}
+        return {kind: [sae for sae, kinds in evaluated.items() if kind in kinds] for kind in ("tokens", "matched")}
+
+    @cached_property
     def collections(self) -> dict[str, dict[str, list[str]]]:
         """The tidy tables by their names: the SAEs of each, and which of an SAE's evaluations."""
         return {

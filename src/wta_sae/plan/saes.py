@@ -106,11 +106,11 @@ def foreign_saes(config: Mapping[str, Any], trained: Iterable[str]) -> dict[str,
     for name, folder in config["foreign_saes"].items():
         if name in trained:
             raise UserError(f"config: foreign_saes: {name!r} is the name of an SAE that this run trains; use another")
-        for file in FOREIGN_FILES:
-            if not (Path(folder) / file).is_file():
-                raise UserError(
-                    f"config: foreign_saes.{name}: {folder} lacks {file}; give an SAE's directory in SAELens' format"
-                )
+        missing = [file for file in FOREIGN_FILES if not (Path(folder) / file).is_file()]
+        if missing and not config["bundle"]:  # a bundle has what is known of them
+            raise UserError(
+                f"config: foreign_saes.{name}: {folder} lacks {missing[0]}; give an SAE's directory in SAELens' format"
+            )
     return dict(config["foreign_saes"])
 
 
