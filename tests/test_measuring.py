@@ -1,7 +1,11 @@
 """The helpers of the benchmarks count what they say; no test times anything."""
 
+import os
+import random
+
 import torch
 
+from endurance import differing, flip_a_bit
 from evaluation_speed import largest_difference
 from measuring import Time, best_of_turns, in_fresh_process, peak_growth
 
@@ -34,3 +38,22 @@ def test_the_largest_difference_is_relative_and_skips_counts():
     difference, metric = largest_difference(ours, theirs)
     assert metric == "mse"
     assert abs(difference - 0.01) < 1e-12
+
+
+def test_a_flipped_bit_is_one_bit_and_the_files_time_stays(tmp_path):
+    file = tmp_path / "file"
+    file.write_bytes(bytes(100))
+    os.utime(file, (1, 1))
+    for seed in range(20):
+        before = file.read_bytes()
+        flip_a_bit(file, random.Random(seed))
+        changed = [
+            (place, old ^ new) for place, (old, new) in enumerate(zip(before, file.read_bytes(), strict=True)) if old != new
+        ]
+        ((place, bit),) = changed
+        assert place >= 50 and bit.bit_count() == 1 and file.stat().st_mtime == 1
+
+
+def test_runs_are_equal_where_every_file_is():
+    assert differing({"a": "1"}, {"a": "1"}) == "yes"
+    assert differing({"a": "1", "b": "2"}, {"a": "1", "c": "3"}) == "no: b, c and so on, 2 files"
