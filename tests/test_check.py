@@ -102,7 +102,8 @@ def test_a_run_of_another_configuration_version_or_code_says_so_first():
     assert "torch 2.13.0+cpu (pinned: 2.14.0), scikit-learn 1.9.1 (pinned: 2.0)" in line
     (line,) = differences_of_run(PROVENANCE | {"modified": [False, True]}, CONFIG, PINS)
     assert "in no commit" in line
-    assert "No provenance.json" in next(differences_of_run(None, CONFIG, PINS))
+    assert "No provenance.json of this version" in next(differences_of_run({"device": ["CPU"]}, CONFIG, PINS))
+    assert "No provenance.json of this version" in next(differences_of_run(None, CONFIG, PINS))
 
 
 def test_the_stage_tells_what_is_off_by_how_much_and_why(tmp_path, capsys):

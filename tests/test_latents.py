@@ -193,7 +193,7 @@ def test_a_page_has_what_is_known_of_each_latent(pages):
     views = hard_views()["topk-k2"].views
     assert len(views) == 5
     page = pages["topk-k2.html"]
-    assert "2,048" not in page and "5 of 6 latents" in page and "1 latents never fire" in page.replace("\n", " ")
+    assert "2,048" not in page and "5 of 6 latents" in page and "Latents that never fire there: 1." in page
     for view in views:
         panel = re.search(rf'<article class="latent" id="latent{view.latent}">(.*?)</article>', page, re.DOTALL)[1]
         text = _Tags(panel).text
@@ -266,6 +266,19 @@ def test_one_sae_alone_has_no_sides_and_is_asked_for_by_its_own_flag(golden_saes
     assert browse(golden_saes, "--sae", golden_saes / "one", "--shown-latents", 2, "--out", tmp_path / "out") == 0
     page = (tmp_path / "out/one.html").read_text(encoding="utf-8")
     assert "Side by side" not in page and "By class" not in page and page.count('<article class="latent"') == 2
+
+
+def test_an_sae_that_never_fires_has_a_page_that_says_so(golden_saes, tmp_path):
+    zeros = golden.saes()["topk"]
+    dead = SAE(zeros.W_enc_DF * 0, zeros.b_enc_F * 0, zeros.W_dec_FD, zeros.b_dec_D, "topk", k=4)
+    save_sae(tmp_path / "dead", dead, {}, {})
+    assert (
+        browse(golden_saes, "--saes", tmp_path / "dead", golden_saes / "one", "--shown-latents", 3, "--out", tmp_path / "out")
+        == 0
+    )
+    page = (tmp_path / "out/dead.html").read_text(encoding="utf-8")
+    assert "0 of 512 latents" in page and "Latents that never fire there: 512." in page
+    assert "never fires here" in (tmp_path / "out/one.html").read_text(encoding="utf-8")
 
 
 def test_what_cannot_be_shown_together_is_refused_in_one_line(golden_saes, tmp_path, capsys):

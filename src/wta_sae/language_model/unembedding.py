@@ -18,6 +18,6 @@ def direct_logits(lm: LanguageModel, directions_ND: Tensor) -> Tensor:
     Source: the logit lens (nostalgebraist 2020), on decoder directions as SAEDashboard shows them; it leaves the norm out.
     """
     end = ResidualStream(lm.model, len(lm.stream.blocks) - 1)
-    with_zero_ND = torch.cat([directions_ND, torch.zeros_like(directions_ND[:1])]).to(lm.device)
+    with_zero_ND = torch.cat([directions_ND, directions_ND.new_zeros(1, directions_ND.shape[1])]).to(lm.device)
     logits_NV = end.logits_from(with_zero_ND[:, None])[:, 0].float().cpu()
     return logits_NV[:-1] - logits_NV[-1]

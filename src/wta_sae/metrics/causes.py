@@ -18,8 +18,8 @@ def differences_of_run(
 
     provenance: of `record-provenance`, where there is one; config: the expected run's; pins: library -> version.
     """
-    if provenance is None:
-        yield "No provenance.json lies beside the metrics: whether configuration and versions are the expected ones is unknown."
+    if provenance is None or "config" not in provenance:  # before it had all
+        yield "No provenance.json of this version beside the metrics: what configuration and versions they are of is unknown."
         return
     if keys := [key for key in _differing_keys(provenance["config"], config) if key != "run"]:
         yield f"The configuration is another, in {several(keys, 5)}: other numbers are right."
@@ -54,7 +54,7 @@ def probable_causes(off: Sequence[Deviation], compared: int) -> Iterator[str]:
         )
         return
     if len(off) <= FEW * compared and max(one.tolerances for one in off) <= NEAR:
-        yield f"{len(off)} of {compared}, each by less than half a tolerance: chance, or another processor's rounding."
+        yield f"{len(off)} of {compared}, each beyond its tolerance by half of it at the most: chance, or another processor."
         return
     if any(one.metric == "l0" and one.tolerances > NEAR for one in off):
         yield "L0 is off: the budget is another, or the inference rule is not what it was; other numbers of those SAEs follow."

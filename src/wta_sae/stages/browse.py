@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_token_arguments(parser)
     parser.add_argument("--saes", type=Path, nargs="+", required=True, help="SAE directories, to be shown beside each other")
     add_mismatch_argument(parser)
-    parser.add_argument("--contexts", type=int, default=4096, help="how many to look at, from the first on (default: 4096)")
+    parser.add_argument("--contexts", type=int, default=1024, help="how many to look at, from the first on (default: 1024)")
     parser.add_argument(
         "--shown-latents", type=int, default=256, help="of each SAE, evenly over their densities (default: 256)"
     )
