@@ -1,6 +1,7 @@
 """The whole workflow on the tiny config, run for real in a checkout of its own, then disturbed in every way a user might."""
 
 import contextlib
+import json
 import os
 import random
 import re
@@ -324,6 +325,19 @@ def test_training_killed_at_random_moments_with_snakemake_ends_with_the_same_byt
 
 def test_how_often_training_is_saved_re_runs_nothing(finished):
     assert "train_sae" not in plan(finished, "--set-resources", "train_sae:checkpoint_seconds=7")
+
+
+def test_what_is_trained_anew_has_the_same_provenance_to_the_byte(checkout):
+    """Two runs from nothing, and all else of them, are compared by benchmarks/endurance.py."""
+    file = checkout / "results/tiny/provenance.json"
+    before = file.read_bytes()
+    for name in ("activations", "activations-train-first-without-bos", "synthetic", "sae"):
+        shutil.rmtree(checkout / "results/tiny" / name)
+    file.unlink()
+    process = snakemake(checkout, "results/tiny/provenance.json", *TINY)
+    assert process.returncode == 0, process.stderr
+    assert file.read_bytes() == before
+    assert len(json.loads(before)["saes"]) == 30
 
 
 def test_a_bundle_gives_every_artifact_elsewhere_without_model_and_activations(finished, tmp_path):

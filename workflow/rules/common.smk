@@ -102,7 +102,7 @@ TEXT_MB = round(sum(os.path.getsize(file) for file in TEXT_FILES) / 1e6)
 if config["text"]["source"] == "hub":
     TEXT_MB = round(config["text"]["hub"]["characters"] / 1e6)
 
-HTML = sorted(map(str, (REPOSITORY / "src/wta_sae/presentation/html").iterdir()))  # templates, style and script of pages
+HTML = sorted(map(str, Path("src/wta_sae/presentation/html").iterdir()))  # templates, style and script of pages
 
 RUN = f"results/{config['run']}" + ("-bundled" if BUNDLE else "")
 FIGURES = (1, 2, 3, *([4] if PLAN.planted else []), *([5] if PLAN.paired else []))
