@@ -2,13 +2,14 @@
 
 import json
 import os
+import shutil
 import zipfile
 
 import pytest
 import torch
 import yaml
 
-from workflow import ROOT, planned_jobs, snakemake
+from workflow import ROOT, TINY, new_checkout, planned_jobs, snakemake
 from wta_sae.__main__ import main
 from wta_sae.base.errors import UserError
 from wta_sae.machine.bundles import extract_bundle, write_bundle
@@ -97,3 +98,25 @@ def test_with_a_bundle_its_own_run_is_shown_and_nothing_is_trained(tmp_path):
     jobs = planned_jobs(planned)
     assert set(jobs) == {"unbundle", "table", "figure", "report", "show_values", "paper", "artifact", "latents"}
     assert "results/theirs-bundled/sae/topk-k16" in planned.stdout and "seed43" not in planned.stdout
+
+
+@pytest.mark.slow
+def test_a_bundle_gives_every_artifact_elsewhere_without_model_and_activations(finished, tmp_path):
+    process = snakemake(finished, "results/bundle.zip", *TINY)
+    assert process.returncode == 0, process.stderr
+    elsewhere = new_checkout(tmp_path / "elsewhere")
+    shutil.copy(finished / "results/bundle.zip", elsewhere / "theirs.zip")
+    rebuilt = snakemake(elsewhere, "--config", "bundle=theirs.zip")
+    assert rebuilt.returncode == 0, rebuilt.stderr
+    assert not any((elsewhere / "results/tiny-bundled" / name).exists() for name in ("lm", "activations", "tokens", "labelled"))
+    made = [path.relative_to(elsewhere) for kind in ("*.*", "latents/*.html") for path in (elsewhere / "results").glob(kind)]
+    assert {"results/paper.pdf", "results/table1.tex", "results/figure1.png", "results/latents/wta-k5.html"} <= {
+        *map(str, made)
+    }
+    for path in made:
+        assert (elsewhere / path).read_bytes() == (finished / path).read_bytes(), path
+    content = bytearray((elsewhere / "theirs.zip").read_bytes())
+    content[len(content) // 2] ^= 1
+    (elsewhere / "damaged.zip").write_bytes(content)
+    refused = snakemake(elsewhere, "--config", "bundle=damaged.zip")
+    assert refused.returncode == 1 and "damaged" in refused.stderr

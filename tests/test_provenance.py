@@ -1,13 +1,15 @@
 """What is recorded beside an SAE of where it is from."""
 
 import hashlib
+import json
+import shutil
 import subprocess
 
 import numpy as np
 import pytest
 import torch
 
-from workflow import ROOT
+from workflow import ROOT, TINY, snakemake
 from wta_sae.base.errors import UserError
 from wta_sae.machine.files import write_json
 from wta_sae.machine.provenance import REPOSITORY, git_state, provenance
@@ -84,3 +86,17 @@ def test_a_run_tells_what_it_is_of_and_each_saes_checksum(tmp_path):
     assert found["saes"]["one"] == {"sae_weights.safetensors": digest}
     assert list(found["saes"]) == ["one", "other"]
     assert run_provenance({"seeds": [1]}, [one, other], [one], [tmp_path / "tokens.npy"], texts) == found
+
+
+@pytest.mark.slow
+def test_what_is_trained_anew_has_the_same_provenance_to_the_byte(checkout):
+    """Two runs from nothing, and all else of them, are compared by benchmarks/endurance.py."""
+    file = checkout / "results/tiny/provenance.json"
+    before = file.read_bytes()
+    for name in ("activations", "activations-train-first-without-bos", "synthetic", "sae"):
+        shutil.rmtree(checkout / "results/tiny" / name)
+    file.unlink()
+    process = snakemake(checkout, "results/tiny/provenance.json", *TINY)
+    assert process.returncode == 0, process.stderr
+    assert file.read_bytes() == before
+    assert len(json.loads(before)["saes"]) == 30

@@ -1,7 +1,6 @@
 """The whole workflow on the tiny config, run for real in a checkout of its own, then disturbed in every way a user might."""
 
 import contextlib
-import json
 import os
 import random
 import re
@@ -16,7 +15,7 @@ import pandas as pd
 import pytest
 
 from test_documentation import documented_metrics
-from workflow import TINY, by_hand, new_checkout, planned_jobs, snakemake, start_snakemake, variables_of
+from workflow import TINY, by_hand, planned_jobs, snakemake, start_snakemake, variables_of
 from workflow_times import rule_times
 
 pytestmark = pytest.mark.slow
@@ -325,44 +324,6 @@ def test_training_killed_at_random_moments_with_snakemake_ends_with_the_same_byt
 
 def test_how_often_training_is_saved_re_runs_nothing(finished):
     assert "train_sae" not in plan(finished, "--set-resources", "train_sae:checkpoint_seconds=7")
-
-
-def test_what_is_trained_anew_has_the_same_provenance_to_the_byte(checkout):
-    """Two runs from nothing, and all else of them, are compared by benchmarks/endurance.py."""
-    file = checkout / "results/tiny/provenance.json"
-    before = file.read_bytes()
-    for name in ("activations", "activations-train-first-without-bos", "synthetic", "sae"):
-        shutil.rmtree(checkout / "results/tiny" / name)
-    file.unlink()
-    process = snakemake(checkout, "results/tiny/provenance.json", *TINY)
-    assert process.returncode == 0, process.stderr
-    assert file.read_bytes() == before
-    assert len(json.loads(before)["saes"]) == 30
-
-
-def test_a_bundle_gives_every_artifact_elsewhere_without_model_and_activations(finished, tmp_path):
-    process = snakemake(finished, "results/bundle.zip", *TINY)
-    assert process.returncode == 0, process.stderr
-    elsewhere = new_checkout(tmp_path / "elsewhere")
-    shutil.copy(finished / "results/bundle.zip", elsewhere / "theirs.zip")
-    rebuilt = snakemake(elsewhere, "--config", "bundle=theirs.zip")
-    assert rebuilt.returncode == 0, rebuilt.stderr
-    assert not any((elsewhere / "results/tiny-bundled" / name).exists() for name in ("lm", "activations", "tokens", "labelled"))
-    for name in (
-        *ARTIFACTS,
-        "paper.pdf",
-        "training_curves.png",
-        "provenance.html",
-        "latents/index.html",
-        "latents/wta-k5.html",
-    ):
-        assert (elsewhere / "results" / name).read_bytes() == (finished / "results" / name).read_bytes(), name
-    assert leftovers(elsewhere) == []
-    content = bytearray((elsewhere / "theirs.zip").read_bytes())
-    content[len(content) // 2] ^= 1
-    (elsewhere / "damaged.zip").write_bytes(content)
-    refused = snakemake(elsewhere, "--config", "bundle=damaged.zip")
-    assert refused.returncode == 1 and "damaged" in refused.stderr
 
 
 def test_a_layer_beyond_the_model_is_refused_before_anything_runs(checkout):

@@ -29,19 +29,14 @@ class LatentActivations:
     act_A: Tensor
     valid_tokens: int
 
-    def of(self, latent: int) -> tuple[Tensor, Tensor]:
-        """The tokens on which it fires and its activations there."""
-        there = slice(int(self.start_F1[latent]), int(self.start_F1[latent + 1]))
-        return self.token_A[there], self.act_A[there]
-
     def density_F(self) -> Tensor:
         """The share of valid tokens on which each latent fires."""
         return self.start_F1.diff() / self.valid_tokens
 
     def dense_T(self, latent: int, tokens: int) -> Tensor:
         """Its activation on each of so many tokens."""
-        token_A, act_A = self.of(latent)
-        return torch.zeros(tokens).index_copy_(0, token_A.long(), act_A)
+        there = slice(int(self.start_F1[latent]), int(self.start_F1[latent + 1]))
+        return torch.zeros(tokens).index_copy_(0, self.token_A[there].long(), self.act_A[there])
 
 
 class Gathering:

@@ -47,7 +47,7 @@ def context_differences(metadata: Mapping[str, Any], hook: Hook, context_size: i
     return _differences(trained, here)
 
 
-def check_model(directory: Path, metadata: Mapping[str, Any], hook: Hook, allow: bool) -> Differences:
+def _check_model(directory: Path, metadata: Mapping[str, Any], hook: Hook, allow: bool) -> Differences:
     """`model_differences` where they are allowed, else UserError names the first of them."""
     found = model_differences(metadata, hook)
     if found and not allow:
@@ -73,9 +73,23 @@ def check_saes(width: int, saes: Mapping[str, SAE]) -> None:
             raise UserError(f"sae {label!r}: weights that are not finite; train it again (with a lower learning rate)")
 
 
-def warn_of(directory: Path, differences: Differences) -> None:
+def _warn_of(directory: Path, differences: Differences) -> None:
     for key, difference in differences.items():
         print(f"{directory}: trained at {key} {difference['trained']}, used at {difference['here']}", file=sys.stderr)
+
+
+def checked_differences(
+    directory: Path, metadata: Mapping[str, Any], hook: Hook, context_size: int, prepend_bos: bool, allow: bool
+) -> Differences:
+    """In all that an SAE was trained at otherwise than it is used here, told on stderr.
+
+    Raises UserError where it was trained at another hook or model, unless that is allowed.
+    """
+    differences = _check_model(directory, metadata, hook, allow) | context_differences(
+        metadata, hook, context_size, prepend_bos
+    )
+    _warn_of(directory, differences)
+    return differences
 
 
 def starts_with_bos(bos_id: int, tokens_CL: Tensor) -> bool:

@@ -17,7 +17,7 @@ from wta_sae.metrics.latent_activations import latent_activations
 from wta_sae.metrics.latent_view import Looked, chosen_latents, sae_view
 from wta_sae.metrics.pooling import BATCH_TEXTS, pool_texts
 from wta_sae.presentation.latent_pages import latent_pages
-from wta_sae.sae.compatibility import check_model, context_differences, starts_with_bos, warn_of
+from wta_sae.sae.compatibility import checked_differences, starts_with_bos
 from wta_sae.sae.load import load_sae
 from wta_sae.sae.sae import SAE
 from wta_sae.sae.saelens_config import read_saelens_config
@@ -49,12 +49,10 @@ def run(arguments: Namespace) -> None:
     lm, tokens_CL = load_tokens_of(arguments)
     tokens_CL = tokens_CL[: arguments.contexts]
     hook = lm.hook()
+    contexts = tokens_CL.shape[1], starts_with_bos(lm.bos_id, tokens_CL)
     saes: dict[str, SAE] = {}
     for directory in arguments.saes:
-        metadata = read_saelens_config(directory).metadata
-        differences = check_model(directory, metadata, hook, arguments.allow_mismatch)
-        bos = starts_with_bos(lm.bos_id, tokens_CL)
-        warn_of(directory, differences | context_differences(metadata, hook, tokens_CL.shape[1], bos))
+        checked_differences(directory, read_saelens_config(directory).metadata, hook, *contexts, arguments.allow_mismatch)
         if directory.name in saes:
             raise UserError(f"--saes: two are called {directory.name!r}; give their folders different names")
         saes[directory.name] = load_sae(directory)

@@ -10,7 +10,7 @@ from torch import Tensor
 from wta_sae.base.progress import progress
 from wta_sae.language_model.model import check_tokens
 from wta_sae.sae.calibration import at_equal_l0, check_reached
-from wta_sae.sae.compatibility import check_model, check_saes, context_differences, starts_with_bos, warn_of
+from wta_sae.sae.compatibility import check_saes, checked_differences, starts_with_bos
 from wta_sae.sae.load import load_sae
 from wta_sae.sae.saelens_config import read_metadata
 from wta_sae.sae.save import save_sae
@@ -29,9 +29,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     lm, tokens_CL = load_tokens_of(arguments)
     metadata, hook = read_metadata(arguments.sae), lm.hook()
-    differences = check_model(arguments.sae, metadata, hook, arguments.allow_mismatch)
-    differences |= context_differences(metadata, hook, tokens_CL.shape[1], starts_with_bos(lm.bos_id, tokens_CL))
-    warn_of(arguments.sae, differences)
+    contexts = tokens_CL.shape[1], starts_with_bos(lm.bos_id, tokens_CL)
+    differences = checked_differences(arguments.sae, metadata, hook, *contexts, arguments.allow_mismatch)
     sae = load_sae(arguments.sae, "per_latent").to(lm.device)
     check_tokens(lm, tokens_CL)
     check_saes(lm.width, {sae.inference: sae})

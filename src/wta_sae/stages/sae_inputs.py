@@ -10,7 +10,7 @@ import torch
 
 from wta_sae.language_model.hook import Hook
 from wta_sae.plan.winners import rates_of_equal_winners
-from wta_sae.sae.compatibility import check_model, context_differences, warn_of
+from wta_sae.sae.compatibility import checked_differences
 from wta_sae.sae.differences import Differences
 from wta_sae.sae.load import load_sae
 from wta_sae.sae.sae import INFERENCE_RULES, SAE
@@ -61,9 +61,8 @@ def load_inputs(
     are evaluated. Raises UserError where the SAE says that it was trained elsewhere, unless that is allowed.
     """
     metadata = read_saelens_config(arguments.sae).metadata
-    differences = check_model(arguments.sae, metadata, hook, arguments.allow_mismatch)
-    differences |= context_differences(metadata, hook, context_size, prepend_bos)
-    warn_of(arguments.sae, differences)
+    allow = arguments.allow_mismatch
+    differences = checked_differences(arguments.sae, metadata, hook, context_size, prepend_bos, allow)
     saes: dict[str, SAE] = {}
     rates: dict[str, tuple[float, ...]] = {}
     shared: SAE | None = None
