@@ -1,22 +1,18 @@
-"""What one GPU makes of the paper's size: a training step of each variant beside the floor of a dense one, the cache that
-feeds it, and the language model that fills the cache.
+"""What one GPU makes of the paper's size: a training step of each variant beside the floor of a dense one, and the language
+model that fills the cache. How fast the cache feeds the steps is `feeding_speed.py`'s.
 
     python benchmarks/gpu_speed.py
 
 The floor is the five matrix products of a dense step in bfloat16, with nothing around them, into memory that is there. Times
-are the medians of many, between two events of the GPU. The cache of the second table is in the page cache: what a disk gives
-comes on top. The language model has Pythia-410m's sizes and random weights, which does not change its cost.
+are the medians of many, between two events of the GPU. The language model has Pythia-410m's sizes and random weights, which
+does not change its cost.
 
-Shape suffixes: B tokens of a batch, C contexts, D model width, F latents, N rows of a shard.
+Shape suffixes: B tokens of a batch, C contexts, D model width, F latents.
 """
 
 import argparse
-import hashlib
-import tempfile
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -26,17 +22,13 @@ from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
 from caching_speed import LENGTH, TOKENIZER, contexts
 from measuring import header, name_processor, row
 from training_speed import activations, at_k_latents_a_token, dense_floor, new_trainer
-from wta_sae.activations.cache import ActivationCache
-from wta_sae.activations.shards import Source, write_cache
 from wta_sae.language_model.model import LanguageModel
 from wta_sae.language_model.residual_stream import ResidualStream
 from wta_sae.machine.devices import best_device, prepare_to_compute
-from wta_sae.training.prefetch import on_device
 from wta_sae.variants.registry import VARIANTS
 
 SIZE = WIDTH, LATENTS, TOKENS, K = 1024, 8192, 8192, 64  # D, F, B and k of the paper
 WARM_UP, STEPS = 5, 30
-SHARDS, SHARD_ROWS = 2, 262_144
 LAYER, BATCH_CONTEXTS, FEW_CONTEXTS, BATCHES = 3, 256, 32, 8  # logits of few contexts at once: those of one take 26 MB
 
 
@@ -67,46 +59,6 @@ def steps_beside_the_floor(device: torch.device) -> None:
         taken = milliseconds(partial(trainer.step, x_BD))
         row(name, f"{taken:.2f}", f"{taken / floor:.1f}", f"{torch.cuda.max_memory_allocated() / 1e6:.0f}")
         del trainer
-    print()
-
-
-def random_rows(start: int, stop: int) -> Iterator[torch.Tensor]:
-    yield torch.randn(stop - start, WIDTH, generator=torch.Generator().manual_seed(start))
-
-
-def feeding(device: torch.device, folder: Path) -> None:
-    source = Source(random_rows, WIDTH, "", "", "", 0, {})
-    write_cache(folder / "cache", source, SHARDS * SHARD_ROWS, torch.bfloat16, SHARD_ROWS, 0, {})
-    cache = ActivationCache(folder / "cache")
-    files = [folder / "cache" / shard.file for shard in cache.manifest.shards]
-    size = sum(file.stat().st_size for file in files)
-
-    def read() -> None:
-        for file in files:
-            file.read_bytes()
-
-    def digest() -> None:
-        for file in files:
-            with file.open("rb") as opened:
-                hashlib.file_digest(opened, "sha256")
-
-    def batches() -> None:
-        for _ in cache.batches(TOKENS, seed=0):
-            pass
-
-    def to_the_gpu() -> None:
-        for _ in on_device(cache.batches(TOKENS, seed=0), device):
-            pass
-        torch.cuda.synchronize()
-
-    header("the cache, warm", "GB/s", "of plain reading")
-    rates = {}
-    ways = {"plain reading": read, "its digest": digest, "batches": batches, "batches on the GPU": to_the_gpu}
-    for name, way in ways.items():
-        begin = time.perf_counter()
-        way()
-        rates[name] = size / 1e9 / (time.perf_counter() - begin)
-        row(name, f"{rates[name]:.2f}", f"{rates[name] / rates['plain reading']:.2f}")
     print()
 
 
@@ -145,8 +97,6 @@ def main() -> None:
     print(torch.cuda.get_device_name(device))
     name_processor()
     steps_beside_the_floor(device)
-    with tempfile.TemporaryDirectory() as folder:
-        feeding(device, Path(folder))
     forward_passes(device)
 
 

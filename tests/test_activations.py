@@ -7,9 +7,10 @@ import torch
 
 from wta_sae.activations.cache import ActivationCache, _rows_at
 from wta_sae.activations.caching import cache_activations
+from wta_sae.activations.shard_reader import ShardReader
 from wta_sae.base.errors import PassingError, UserError
 from wta_sae.language_model.model import LanguageModel
-from wta_sae.machine.files import file_sha256, read_json, write_json
+from wta_sae.machine.files import file_xxh3, read_json, write_json
 from wta_sae.machine.tensor_files import read_tensors, write_tensors
 
 
@@ -53,7 +54,7 @@ def test_neighbours_come_from_different_contexts(lm, tokens_CL, cached):
     cache, _ = cached
     residual_ND = lm.residual(tokens_CL)[lm.valid(tokens_CL)]
     context_N = torch.arange(12)[:, None].expand(12, 16)[lm.valid(tokens_CL)]
-    stored_ND = torch.cat([cache._rows(shard) for shard in cache.manifest.shards])
+    stored_ND = torch.cat([read_tensors(cache.directory / shard.file)[0]["activations"] for shard in cache.manifest.shards])
     nearest_N = torch.cdist(stored_ND, residual_ND).argmin(1)
     shared = (context_N[nearest_N][1:] == context_N[nearest_N][:-1]).float().mean()
     assert shared < 0.4
@@ -88,10 +89,30 @@ def test_skipped_batches_leave_the_others_as_they_are(cached, skip):
 def test_the_shards_of_skipped_batches_are_not_read(cached, monkeypatch):
     cache, _ = cached
     read = []
-    rows = ActivationCache._rows
-    monkeypatch.setattr(ActivationCache, "_rows", lambda self, shard: read.append(shard) or rows(self, shard))
+    whole = ShardReader.read
+    monkeypatch.setattr(ShardReader, "read", lambda self, *shard: read.append(shard) or whole(self, *shard))
     list(cache.batches(16, seed=0, skip=5))
-    assert 170 - 5 * 16 <= sum(shard.rows for shard in read) < 170 - 5 * 16 + 32
+    assert 170 - 5 * 16 <= sum(rows for _, rows, _ in read) < 170 - 5 * 16 + 32
+
+
+def test_batches_outlast_the_shards_that_they_were_taken_from(cached):
+    """The memory of a shard is filled again with the next but one."""
+    cache, _ = cached
+    kept, seen = [], []
+    for batch in cache.batches(16, seed=0, epochs=3):  # two whole batches of most shards
+        kept.append(batch)
+        seen.append(batch.clone())
+    assert len(kept) == 3 * 170 // 16
+    assert all(torch.equal(a, b) for a, b in zip(kept, seen, strict=True))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here: nothing to bring there")
+@pytest.mark.parametrize("skip", [0, 5])
+def test_a_gpu_has_the_batches_of_the_cpu_in_their_order(cached, skip):
+    cache, _ = cached
+    here, there = (list(cache.batches(20, 0, 4, skip, torch.device(name))) for name in ("cpu", "cuda"))
+    assert all(batch.is_cuda for batch in there)
+    assert all(torch.equal(a, b.cpu()) for a, b in zip(here, there, strict=True))
 
 
 def test_bfloat16_halves_the_shards_and_rounds(lm, tokens_CL, tmp_path):
@@ -255,21 +276,21 @@ def test_a_damaged_manifest_is_refused_by_name(cached):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
-def test_a_row_that_is_not_finite_is_named_with_its_shard(cached, value, dtype):
+def test_a_row_that_is_not_finite_is_named_with_its_shard(lm, tokens_CL, tmp_path, value, dtype):
     """A shard that another program wrote, its checksum in the manifest."""
-    cache, _ = cached
+    write(lm, tokens_CL, tmp_path / "activations", dtype=dtype)
+    cache = ActivationCache(tmp_path / "activations")
     shard = cache.directory / "shard-00003.safetensors"
     tensors, metadata = read_tensors(shard)
-    tensors["activations"] = tensors["activations"].to(dtype)
     tensors["activations"][7, 2] = value
     write_tensors(shard, tensors, metadata)
     manifest = read_json(cache.directory / "manifest.json")
-    manifest["shards"][3]["sha256"] = file_sha256(shard)
+    manifest["shards"][3]["xxh3"] = file_xxh3(shard)
     write_json(cache.directory / "manifest.json", manifest)
     with pytest.raises(UserError, match=r"shard-00003.safetensors: row 7 is not finite"):
         list(ActivationCache(cache.directory).batches(20, seed=0))
     write_tensors(shard, {"activations": tensors["activations"][:, :3]})
-    manifest["shards"][3]["sha256"] = file_sha256(shard)
+    manifest["shards"][3]["xxh3"] = file_xxh3(shard)
     write_json(cache.directory / "manifest.json", manifest)
     with pytest.raises(UserError, match=r"shard-00003.safetensors: does not hold the activations \[32, 16\]"):
         list(ActivationCache(cache.directory).batches(20, seed=0))

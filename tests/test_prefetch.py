@@ -1,9 +1,8 @@
 import threading
 
 import pytest
-import torch
 
-from wta_sae.training.prefetch import on_device, one_ahead
+from wta_sae.activations.prefetch import one_ahead
 
 
 def test_each_item_comes_once_in_order_and_one_ahead():
@@ -46,16 +45,3 @@ def test_an_error_in_reading_comes_to_the_reader():
     assert next(items) == 1
     with pytest.raises(OSError, match="disk"):
         next(items)
-
-
-def test_on_a_cpu_batches_pass_as_they_are():
-    batches = [torch.zeros(2), torch.ones(2)]
-    assert all(one is other for one, other in zip(on_device(batches, torch.device("cpu")), batches, strict=True))
-
-
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here: nothing to copy to")
-def test_on_a_gpu_batches_arrive_whole():
-    batches = [torch.full((512, 1024), float(number)) for number in range(8)]
-    arrived = list(on_device(batches, torch.device("cuda")))
-    assert all(torch.equal(one.cpu(), other) for one, other in zip(arrived, batches, strict=True))
-    assert all(one.is_cuda for one in arrived)

@@ -14,18 +14,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from wta_sae.activations.prefetch import one_ahead
+from wta_sae.activations.shard_reader import ShardReader
 from wta_sae.base.errors import UserError
-from wta_sae.machine.files import file_sha256, read_json
-from wta_sae.machine.tensor_files import read_tensors
+from wta_sae.machine.devices import dtype_named
+from wta_sae.machine.files import read_json
 
 MANIFEST_FILE = "manifest.json"
+CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class Shard:
     file: str
     rows: int
-    sha256: str
+    xxh3: str  # `file_xxh3` of the file
 
 
 @dataclass(frozen=True)
@@ -61,32 +64,43 @@ class ActivationCache:
         except (TypeError, KeyError, AttributeError) as error:
             raise UserError(f"{self.directory / MANIFEST_FILE}: not a manifest of this version ({error})") from error
 
-    def batches(self, batch_tokens: int, seed: int, epochs: int = 1, skip: int = 0) -> Iterator[Tensor]:
-        """Batches (B, D) of the cache's dtype in a seeded random order: shards shuffled, rows shuffled within each shard.
+    def batches(
+        self, batch_tokens: int, seed: int, epochs: int = 1, skip: int = 0, device: torch.device = CPU
+    ) -> Iterator[Tensor]:
+        """Batches (B, D) of the cache's dtype on the device, in a seeded random order: shards shuffled, rows within each shard.
 
-        Every row comes once an epoch, but for the last floor-division remainder of all epochs together. skip: batches at the
-        start that are left out; their shards are not read. Memory: one shard and one batch. Raises UserError for a damaged or
-        missing shard, and for a row that is not finite.
+        Every row comes once an epoch, but for the last floor-division remainder of all epochs together. The order depends on
+        the seed alone. A shard goes to a GPU whole, and its batches are taken there. skip: batches at the start that are left
+        out; their shards are not read. Memory, host and GPU alike: two shards, of which one is read while the other is used,
+        and two batches; of a GPU's host one pinned shard. Raises UserError as `ShardReader.read`.
         """
-        unwanted = skip * batch_tokens
-        generator = torch.Generator().manual_seed(seed)
+        dtype = dtype_named(self.manifest.dtype)
+        reader = ShardReader(self.directory, self.manifest.width, dtype, device, self._anew)
+
+        def prepared(visit: tuple[Shard, Tensor]) -> tuple[Tensor, Tensor]:
+            shard, order_N = visit
+            return reader.read(shard.file, shard.rows, shard.xxh3), reader.brought(order_N)
+
         parts: list[Tensor] = []
         missing = batch_tokens
+        for rows_ND, order_N in one_ahead(self._visits(seed, epochs, skip * batch_tokens), prepared):
+            while len(order_N):
+                parts.append(_rows_at(rows_ND, order_N[:missing]))
+                order_N, missing = order_N[missing:], missing - len(parts[-1])
+                if not missing:
+                    yield torch.cat(parts) if len(parts) > 1 else parts[0]
+                    parts, missing = [], batch_tokens
+
+    def _visits(self, seed: int, epochs: int, unwanted: int) -> Iterator[tuple[Shard, Tensor]]:
+        """The shards in the order in which they are used, each with that of its rows, without the first `unwanted` rows."""
+        generator = torch.Generator().manual_seed(seed)
         for _ in range(epochs):
             for index in torch.randperm(len(self.manifest.shards), generator=generator).tolist():
                 shard = self.manifest.shards[index]
-                order_N = torch.randperm(shard.rows, generator=generator)
-                if unwanted >= shard.rows:
-                    unwanted -= shard.rows
-                    continue
-                rows_ND = self._rows(shard)
-                order_N, unwanted = order_N[unwanted:], 0
-                while len(order_N):
-                    parts.append(_rows_at(rows_ND, order_N[:missing]))
-                    order_N, missing = order_N[missing:], missing - len(parts[-1])
-                    if not missing:
-                        yield torch.cat(parts) if len(parts) > 1 else parts[0]
-                        parts, missing = [], batch_tokens
+                order_N = torch.randperm(shard.rows, generator=generator)[unwanted:]
+                unwanted = max(unwanted - shard.rows, 0)
+                if len(order_N):
+                    yield shard, order_N
 
     def free(self) -> int:
         """Removes the shards, and leaves the manifest; returns how many bytes they took."""
@@ -101,23 +115,8 @@ class ActivationCache:
         manifest = self.directory / MANIFEST_FILE
         return f"delete {self.directory}, ask for {manifest} by that name alone, then run the same command again"
 
-    def _rows(self, shard: Shard) -> Tensor:
-        path = self.directory / shard.file
-        if not path.is_file():
-            raise UserError(f"{path}: no such file, as where a cache was freed; {self._anew()}")
-        if file_sha256(path) != shard.sha256:
-            raise UserError(f"{path}: damaged (its checksum is not the manifest's); {self._anew()}")
-        rows_ND = read_tensors(path, checked=True)[0].get("activations")
-        wanted = (shard.rows, self.manifest.width)
-        if rows_ND is None or rows_ND.shape != wanted:
-            raise UserError(f"{path}: does not hold the activations {list(wanted)} that the manifest names; cache them anew")
-        if not torch.stack(rows_ND.aminmax()).isfinite().all():  # a fiftieth of the time that isfinite takes on bfloat16
-            row = int((~rows_ND.isfinite().all(1)).nonzero()[0])
-            raise UserError(f"{path}: row {row} is not finite; cache the activations of a sound model anew")
-        return rows_ND
-
 
 def _rows_at(rows_ND: Tensor, places_B: Tensor) -> Tensor:
-    """rows_ND[places_B]: by index_select, several times as fast on a CPU, and by words of eight bytes, thrice as fast again."""
+    """rows_ND[places_B], a copy: by index_select, several times as fast on a CPU, by words of eight bytes, thrice as fast again."""
     words = rows_ND.view(torch.int64) if rows_ND[0].nbytes % 8 == 0 else rows_ND
     return words.index_select(0, places_B).view(rows_ND.dtype)

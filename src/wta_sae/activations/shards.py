@@ -17,7 +17,7 @@ from torch import Tensor
 from wta_sae.activations.cache import MANIFEST_FILE, Manifest, Shard
 from wta_sae.base.errors import UserError
 from wta_sae.base.progress import progress_bar
-from wta_sae.machine.files import file_sha256, resuming, write_json
+from wta_sae.machine.files import file_xxh3, resuming, write_json
 from wta_sae.machine.tensor_files import read_tensors, write_tensors
 
 
@@ -103,7 +103,7 @@ class _Written(NamedTuple):
 
 def _write_shard(file: Path, rows_ND: Tensor, squares: float) -> _Written:
     write_tensors(file, {"activations": rows_ND}, {"squares": squares})
-    return _Written(Shard(file.name, len(rows_ND), file_sha256(file)), squares)
+    return _Written(Shard(file.name, len(rows_ND), file_xxh3(file)), squares)
 
 
 def _whole_shard(file: Path) -> _Written | None:
@@ -113,4 +113,4 @@ def _whole_shard(file: Path) -> _Written | None:
     except UserError as error:
         print(f"{error}; computing it anew", file=sys.stderr)
         return None
-    return _Written(Shard(file.name, len(tensors["activations"]), file_sha256(file)), metadata["squares"])
+    return _Written(Shard(file.name, len(tensors["activations"]), file_xxh3(file)), metadata["squares"])

@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import xxhash
+
 from wta_sae.base.errors import PassingError, UserError
 from wta_sae.base.writing import partial_path, writing
 
@@ -132,3 +134,9 @@ def anew(path: Path) -> str:
 def file_sha256(path: Path) -> str:
     with Path(path).open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def file_xxh3(path: Path) -> str:
+    """Digest against damage, ten times as fast as SHA-256, for files that are read again and again."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, xxhash.xxh3_128).hexdigest()

@@ -32,17 +32,16 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
         save_file(ours, temporary, {METADATA_ENTRY: json.dumps(entry, sort_keys=True, allow_nan=False)})
 
 
-def read_tensors(path: Path, checked: bool = False) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors of a safetensors file and its metadata.
 
-    checked: the caller has held the whole file against a digest; the one that it carries is not computed again. Raises
-    UserError where the file is absent or damaged. A file that we did not write carries no digest.
+    Raises UserError where the file is absent or damaged. A file that we did not write carries no digest.
     """
     with _safetensors(path) as file:
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
         metadata = _header(file)
         wanted = metadata.pop(DIGEST_KEY, None)
-        if not checked and wanted not in (None, _tensors_sha256(tensors)):
+        if wanted not in (None, _tensors_sha256(tensors)):
             raise SafetensorError("its checksum is another")
         return tensors, metadata
 

@@ -20,7 +20,6 @@ from wta_sae.sae.save import save_sae
 from wta_sae.stages.options import add_options, add_threads, read_options
 from wta_sae.training.checkpoints import Checkpoints, stopping_at_leisure
 from wta_sae.training.loop import CURVE_COLUMNS, TrainingRun, train
-from wta_sae.training.prefetch import on_device
 from wta_sae.training.trainer import Trainer, TrainingOptions, new_rule
 from wta_sae.variants.loading import rule_module, spec_of
 
@@ -94,9 +93,9 @@ def _train_together(saes: list[Namespace], options: TrainingOptions, device: tor
     steps = steps_of(cache.manifest.rows, options.epochs, options.batch_tokens)
     jobs = [_job(one, options, cache.manifest, steps, device) for one in saes]
     done = min(job.run.trainer.steps for job in jobs)
-    batches = cache.batches(options.batch_tokens, first.seed, options.epochs, skip=done)
+    batches = cache.batches(options.batch_tokens, first.seed, options.epochs, done, device)
     names = jobs[0].run.name + (f" and {len(jobs) - 1} more" if len(jobs) > 1 else "")
-    batches = progress(on_device(batches, device), f"training {names}", steps, "step", done)
+    batches = progress(batches, f"training {names}", steps, "step", done)
     with stopping_at_leisure() as stop_if_told:
 
         def save_checkpoints() -> None:
