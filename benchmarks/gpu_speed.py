@@ -17,10 +17,11 @@ from statistics import median
 from typing import Any
 
 import torch
-from transformers import GPTNeoXConfig, GPTNeoXForCausalLM
+from transformers import GPTNeoXForCausalLM
 
 from caching_speed import LENGTH, TOKENIZER, contexts
 from measuring import header, name_processor, row
+from random_pythia import pythia_410m
 from training_speed import activations, at_k_latents_a_token, dense_floor, new_trainer
 from wta_sae.language_model.model import LanguageModel
 from wta_sae.language_model.residual_stream import ResidualStream
@@ -64,10 +65,7 @@ def steps_beside_the_floor(device: torch.device) -> None:
 
 def pythia(dtype: torch.dtype, device: torch.device) -> LanguageModel:
     """A GPT-NeoX of Pythia-410m's sizes."""
-    config = GPTNeoXConfig(
-        vocab_size=50304, hidden_size=1024, num_hidden_layers=24, num_attention_heads=16, intermediate_size=4096
-    )
-    model: Any = GPTNeoXForCausalLM(config)
+    model: Any = GPTNeoXForCausalLM(pythia_410m())
     model.to(device=device, dtype=dtype).eval().requires_grad_(False)
     return LanguageModel(model, TOKENIZER, ResidualStream(model, LAYER), 0, 0, (0,), "a random model")
 

@@ -37,6 +37,17 @@ def test_blocks_above_the_layer_do_not_run_and_blocks_below_do_not_run_again(mod
     assert ran == [0, 1, 2]  # the model is whole again
 
 
+def test_a_model_in_bfloat16_is_another_model_and_gives_nearly_the_same(model_directory, tokens_CL):
+    half, full = (load_language_model(model_directory, 1, CPU, dtype) for dtype in (torch.bfloat16, torch.float32))
+    assert (half.dtype, full.dtype) == ("bfloat16", "float32")
+    assert half.sha256() != full.sha256()
+    for one, other in ((half.residual(tokens_CL), full.residual(tokens_CL)), (half.logits(tokens_CL), full.logits(tokens_CL))):
+        assert one.dtype == other.dtype == torch.float32
+        assert not torch.equal(one, other)
+        assert (one - other).norm() < 0.02 * other.norm()
+    torch.testing.assert_close(half.logits_from(half.residual(tokens_CL)), half.logits(tokens_CL), rtol=0, atol=0)
+
+
 def test_continuation_reads_the_residual_and_nothing_else(lm, tokens_CL):
     residual = lm.residual(tokens_CL)
     assert not torch.allclose(lm.logits_from(residual * 0.5), lm.logits_from(residual), atol=1e-3)

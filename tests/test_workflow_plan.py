@@ -113,6 +113,14 @@ def test_a_jobs_threads_do_not_follow_the_cores():
     }
 
 
+def test_every_job_that_runs_the_language_model_computes_in_the_type_asked_for(tmp_path):
+    process = plan(tmp_path, run="never-run", language_model={"dtype": "bfloat16"})
+    jobs = [line for line in process.stdout.splitlines() if "python -m wta_sae" in line and " --lm " in line]
+    stages = {re.search(r"wta_sae ([\w-]+(?: tokens)?) ", line)[1] for line in jobs}
+    assert stages == {"cache-activations", "cache-texts", "evaluate tokens", "calibrate", "browse"}
+    assert all(" --lm-dtype bfloat16 " in line for line in jobs)
+
+
 def test_table1_asks_for_its_own_saes_and_no_others(tmp_path):
     jobs = planned_jobs(plan(tmp_path, "results/table1.tex", run="never-run"))
     assert jobs["train_sae"] == jobs["evaluate_tokens"] == 9  # three, of three seeds

@@ -15,7 +15,7 @@ use rule gpu_stage as cache_activations with:
         **stage(
             "cache-activations",
             lambda wildcards: {
-                **LAYER,
+                **HOOKED,
                 **{k: v for k, v in config["activations"].items() if k not in ("packing", "prepend_bos")},
                 "seed": SEED,
                 "threads": THREADS,

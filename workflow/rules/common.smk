@@ -80,7 +80,7 @@ checked(check_folder_writable, "results")
 # is, and more cores run more jobs.
 THREADS = 2
 SEED = config["seeds"][0]
-LAYER = {"layer": config["language_model"]["layer"]}
+HOOKED = {"layer": config["language_model"]["layer"], "lm_dtype": config["language_model"]["dtype"]}
 
 PLAN = checked(run_plan, config)
 CONTEXTS = requested_contexts(config, PLAN.saes.values())

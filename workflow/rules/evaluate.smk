@@ -14,7 +14,7 @@ use rule gpu_stage as evaluate_tokens with:
         **stage(
             "evaluate tokens",
             lambda wildcards: {
-                **LAYER,
+                **HOOKED,
                 **inference_rules(wildcards),
                 "families": PLAN.token_families(wildcards.sae),
                 "batch_contexts": config["evaluation"]["batch_contexts"],
@@ -40,7 +40,7 @@ use rule gpu_stage as cache_texts with:
         **stage(
             "cache-texts",
             lambda wildcards: {
-                **LAYER,
+                **HOOKED,
                 "kind": wildcards.kind,
                 "context_length": config["text"]["context_length"],
                 "batch_texts": config["evaluation"]["batch_texts"],
@@ -104,7 +104,7 @@ use rule gpu_stage as calibrate with:
     params:
         **stage(
             "calibrate",
-            LAYER | {"l0": config["paper"]["table1_k"], "batch_contexts": config["evaluation"]["batch_contexts"]},
+            HOOKED | {"l0": config["paper"]["table1_k"], "batch_contexts": config["evaluation"]["batch_contexts"]},
         ),
 
 
@@ -124,7 +124,7 @@ use rule gpu_stage as evaluate_matched with:
         **stage(
             "evaluate tokens",
             {
-                **LAYER,
+                **HOOKED,
                 "inference": ["matched_topk", "matched_threshold", "matched_per_latent"],
                 "families": "core",
                 "batch_contexts": config["evaluation"]["batch_contexts"],
@@ -165,7 +165,7 @@ use rule gpu_stage as browse with:
     params:
         **stage(
             "browse",
-            LAYER | config["browse"] | {"batch_contexts": config["evaluation"]["batch_contexts"], "threads": THREADS},
+            HOOKED | config["browse"] | {"batch_contexts": config["evaluation"]["batch_contexts"], "threads": THREADS},
         ),
         sources=state_of(*HTML),
 

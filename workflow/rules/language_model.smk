@@ -44,4 +44,4 @@ use rule gpu_stage as check_language_model with:
         "<run>/logs/check_language_model.log",
     priority: 2
     params:
-        **stage("check-language-model", LAYER | {"context_length": config["text"]["context_length"]}),
+        **stage("check-language-model", HOOKED | {"context_length": config["text"]["context_length"]}),

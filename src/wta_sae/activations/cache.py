@@ -35,8 +35,8 @@ class Shard:
 class Manifest:
     """What a cache holds.
 
-    norm_factor: sqrt(mean |x|^2) over all cached tokens; SAEs train on x / norm_factor. model_sha256: the model's digest.
-    tokens: what the token file says of itself: text, packing, digest.
+    norm_factor: sqrt(mean |x|^2) over all cached tokens; SAEs train on x / norm_factor. model_sha256: the model's digest;
+    model_dtype: what it computed in. tokens: what the token file says of itself: text, packing, digest.
     """
 
     rows: int
@@ -46,6 +46,7 @@ class Manifest:
     hook_name: str
     model: str
     model_sha256: str
+    model_dtype: str
     context_size: int
     tokens: dict[str, Any]
     seed: int
@@ -117,6 +118,6 @@ class ActivationCache:
 
 
 def _rows_at(rows_ND: Tensor, places_B: Tensor) -> Tensor:
-    """rows_ND[places_B], a copy: by index_select, several times as fast on a CPU, by words of eight bytes, thrice as fast again."""
+    """rows_ND[places_B], a copy: index_select is several times as fast on a CPU, words of eight bytes thrice as fast again."""
     words = rows_ND.view(torch.int64) if rows_ND[0].nbytes % 8 == 0 else rows_ND
     return words.index_select(0, places_B).view(rows_ND.dtype)

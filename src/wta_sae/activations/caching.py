@@ -59,6 +59,7 @@ def cache_activations(
         hook_name=lm.hook_name,
         model=lm.source,
         model_sha256=model_sha256,
+        model_dtype=lm.dtype,
         context_size=tokens_CL.shape[1],
         tokens=token_metadata,
     )
@@ -75,14 +76,14 @@ def cache_activations(
 def _residuals(
     lm: LanguageModel, tokens_CL: Tensor, ends_C: Tensor, start: int, stop: int, batch_contexts: int
 ) -> Iterator[Tensor]:
-    """Rows `start` to `stop` of the valid tokens' residuals, a batch of contexts at a time, float32 on the CPU.
+    """Rows `start` to `stop` of the valid tokens' residuals, a batch of contexts at a time, float32 on the model's device.
 
     ends_C: the number of valid tokens up to each context, that context included.
     """
     first, last = (int(torch.searchsorted(ends_C, row, right=True)) for row in (start, stop - 1))
     taken = int(ends_C[first - 1]) if first else 0  # rows before the first context, some of which another shard has
     for batch_BL in tokens_CL[first : last + 1].split(batch_contexts):
-        residual_ND = lm.residual(batch_BL)[lm.valid(batch_BL)].cpu()
+        residual_ND = lm.residual(batch_BL)[lm.valid(batch_BL).to(lm.device)]
         residual_ND = residual_ND[max(start - taken, 0) : stop - taken]
         taken = max(taken, start) + len(residual_ND)
         yield residual_ND

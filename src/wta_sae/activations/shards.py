@@ -23,7 +23,7 @@ from wta_sae.machine.tensor_files import read_tensors, write_tensors
 
 @dataclass(frozen=True)
 class Source:
-    """Where a cache's rows come from. rows_between: rows `start` to `stop` in pieces, float32 on the CPU, in their order.
+    """Where a cache's rows come from. rows_between: rows `start` to `stop` in pieces, float32 on any device, in their order.
 
     The rest is as in `wta_sae.activations.cache.Manifest`.
     """
@@ -33,6 +33,7 @@ class Source:
     hook_name: str
     model: str
     model_sha256: str
+    model_dtype: str
     context_size: int
     tokens: dict[str, Any]
 
@@ -66,18 +67,18 @@ def write_cache(
                 shards.append(found)
                 bar.update(stop - start)
                 continue
-            shard_ND = torch.empty(stop - start, source.width)
+            shard_ND = torch.empty(stop - start, source.width, dtype=dtype)
             place_N = torch.randperm(stop - start, generator=torch.Generator().manual_seed(seed + index)).argsort()
             squares, done = 0.0, 0
             # Straight to their shuffled places, and summed as they come: a copy of a whole shard would be a third in memory.
             for rows_ND in source.rows_between(start, stop):
-                shard_ND.index_copy_(0, place_N[done : done + len(rows_ND)], rows_ND)
+                shard_ND.index_copy_(0, place_N[done : done + len(rows_ND)], rows_ND.to(dtype).cpu())
                 squares += rows_ND.double().square().sum().item()
                 done += len(rows_ND)
                 bar.update(len(rows_ND))
             if shards:
                 shards[-1].result()  # the one before it is on disk, or has failed
-            shards.append(writer.submit(_write_shard, file, shard_ND.to(dtype), squares))
+            shards.append(writer.submit(_write_shard, file, shard_ND, squares))
         written = [shard.result() for shard in shards]
         manifest = Manifest(
             rows=rows,
@@ -87,6 +88,7 @@ def write_cache(
             hook_name=source.hook_name,
             model=source.model,
             model_sha256=source.model_sha256,
+            model_dtype=source.model_dtype,
             context_size=source.context_size,
             tokens=source.tokens,
             seed=seed,

@@ -57,6 +57,11 @@ class LanguageModel:
         return self.stream.vocabulary
 
     @property
+    def dtype(self) -> str:
+        """What the model computes in, as `float32`; what it gives is float32 in any case."""
+        return str(self.model.dtype).removeprefix("torch.")
+
+    @property
     def hook_name(self) -> str:
         return hook_name(self.stream.layer)
 

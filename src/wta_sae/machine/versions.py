@@ -3,9 +3,12 @@
 import platform
 from importlib.metadata import version
 
-LIBRARIES = ("torch", "transformers", "datasets", "safetensors", "numpy", "pandas", "scikit-learn")
+import torch
+
+LIBRARIES = ("transformers", "datasets", "safetensors", "numpy", "pandas", "scikit-learn")
 
 
 def versions() -> dict[str, str]:
-    """Of Python and the libraries that compute."""
-    return {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}}
+    """Of Python and the libraries that compute; torch's with its build, as +cu130, which its distribution leaves out."""
+    others = {name: version(name) for name in LIBRARIES}
+    return {"python": platform.python_version(), "torch": str(torch.__version__), **others}

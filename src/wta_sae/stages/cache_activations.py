@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from wta_sae.activations.caching import cache_activations
-from wta_sae.language_model.model import load_language_model
-from wta_sae.machine.devices import DTYPES, best_device, dtype_named, prepare_to_compute
+from wta_sae.machine.devices import DTYPES, dtype_named
 from wta_sae.machine.origin import computed_by
-from wta_sae.stages.options import add_options, add_threads, read_options
+from wta_sae.stages.language_model_inputs import add_language_model_arguments, load_language_model_of
+from wta_sae.stages.options import add_options, read_options
 from wta_sae.text.token_files import read_tokens, token_metadata
 
 
@@ -23,19 +23,16 @@ class CachingOptions:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--lm", type=Path, required=True, help="transformers directory")
-    parser.add_argument("--layer", type=int, required=True, help="block whose output is cached, from 0")
+    add_language_model_arguments(parser)
     parser.add_argument("--token-file", type=Path, required=True, help="safetensors of (contexts, length)")
     add_options(parser, CachingOptions)
     parser.add_argument("--seed", type=int, required=True)
-    add_threads(parser)
     parser.add_argument("--out", type=Path, required=True, help="directory to write")
 
 
 def run(arguments: Namespace) -> None:
-    prepare_to_compute(arguments.seed, arguments.threads)
     options = read_options(arguments, CachingOptions)
-    lm = load_language_model(arguments.lm, arguments.layer, best_device())
+    lm = load_language_model_of(arguments)
     tokens_CL = read_tokens(arguments.token_file, lm.tokenizer)
     lm.check_context(tokens_CL.shape[1])
     manifest = cache_activations(

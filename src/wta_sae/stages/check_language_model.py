@@ -3,20 +3,18 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.language_model.model import load_language_model
-from wta_sae.machine.devices import best_device
 from wta_sae.machine.files import write_json
+from wta_sae.stages.language_model_inputs import add_language_model_arguments, load_language_model_of
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("--lm", type=Path, required=True, help="transformers directory")
-    parser.add_argument("--layer", type=int, required=True, help="block whose output the SAEs read, from 0")
+    add_language_model_arguments(parser)
     parser.add_argument("--context-length", type=int, required=True, help="tokens a context")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
 
 
 def run(arguments: Namespace) -> None:
-    lm = load_language_model(arguments.lm, arguments.layer, best_device())
+    lm = load_language_model_of(arguments)
     lm.check_context(arguments.context_length)
     found = {
         "model": lm.source,
@@ -24,6 +22,7 @@ def run(arguments: Namespace) -> None:
         "blocks": len(lm.stream.blocks),
         "width": lm.width,
         "vocabulary": lm.vocabulary,
+        "dtype": lm.dtype,
         "hook_name": lm.hook_name,
     }
     write_json(arguments.out, found)

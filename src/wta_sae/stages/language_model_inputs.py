@@ -9,7 +9,7 @@ from pathlib import Path
 from torch import Tensor
 
 from wta_sae.language_model.model import LanguageModel, load_language_model
-from wta_sae.machine.devices import best_device, prepare_to_compute
+from wta_sae.machine.devices import DTYPES, best_device, dtype_named, prepare_to_compute
 from wta_sae.stages.options import add_threads
 from wta_sae.text.token_files import read_tokens
 
@@ -17,6 +17,9 @@ from wta_sae.text.token_files import read_tokens
 def add_language_model_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--lm", type=Path, required=True, help="transformers directory")
     parser.add_argument("--layer", type=int, required=True, help="block whose output the SAE reads, from 0")
+    parser.add_argument(
+        "--lm-dtype", choices=list(DTYPES), default="float32", help="what the model computes in (default: float32)"
+    )
     add_threads(parser)
 
 
@@ -29,7 +32,7 @@ def add_token_arguments(parser: ArgumentParser) -> None:
 def load_language_model_of(arguments: Namespace) -> LanguageModel:
     """The language model, with everything seeded."""
     prepare_to_compute(getattr(arguments, "seed", 0), arguments.threads)
-    return load_language_model(arguments.lm, arguments.layer, best_device())
+    return load_language_model(arguments.lm, arguments.layer, best_device(), dtype_named(arguments.lm_dtype))
 
 
 def load_tokens_of(arguments: Namespace) -> tuple[LanguageModel, Tensor]:

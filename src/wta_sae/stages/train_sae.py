@@ -151,6 +151,7 @@ def _metadata(job: Job, options: TrainingOptions, manifest: Manifest, steps: int
     return {
         "model_name": manifest.model,
         "model_sha256": manifest.model_sha256,
+        "model_dtype": manifest.model_dtype,
         "model_commit": manifest.tokens.get("model", {}).get("commit"),
         "hook_name": manifest.hook_name,
         "hook_head_index": None,

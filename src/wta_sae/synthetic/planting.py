@@ -29,5 +29,5 @@ def cache_world(
         return (sample.x_ND for sample in world.samples(f"training tokens from {start}", stop - start))
 
     description = {"text": {"dataset": HOOK_NAME}, "prepend_bos": False, "synthetic": asdict(world.options)}
-    source = Source(rows_between, world.options.width, HOOK_NAME, HOOK_NAME, sha256, 1, description)
+    source = Source(rows_between, world.options.width, HOOK_NAME, HOOK_NAME, sha256, "float32", 1, description)
     return write_cache(directory, source, rows, torch.float32, shard_rows, seed, {"world": sha256, **origin})
