@@ -65,6 +65,8 @@ rule all:
 # Snakemake's own limit, of 100 jobs a second, has it look for jobs to start every second, and for each job that has finished
 # once a second more: hundreds of jobs later that takes half a core. A limit that the command line sets is kept.
 onstart:
+    if workflow.is_main_process and not (BUNDLE or workflow.touch):
+        announce()
     limit = workflow.scheduler.job_rate_limiter
     if limit and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None

@@ -19,6 +19,7 @@ from wta_sae.base.spent import spent_since
 STARTED = time.monotonic()
 
 STAGES = {
+    "plan": "what a run takes, before it starts: jobs, time, disk, memory, what is fetched",
     "collect-text docstrings": "documents from installed packages' documentation",
     "collect-text files": "documents from files of your own",
     "collect-text hub": "documents from a dataset of the hub, at a pinned revision",

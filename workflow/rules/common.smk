@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import shutil
+import sys
 import uuid
 from pathlib import Path
 
@@ -11,6 +12,10 @@ from wta_sae.base.errors import UserError
 from wta_sae.base.gpus import visible_gpus
 from wta_sae.base.job_logs import OwnLogs, shorten_jobs
 from wta_sae.base.refusals import FOLDER_VARIABLE, refusal
+from wta_sae.forecast.forecast import Forecast
+from wta_sae.forecast.machine_limits import a_cluster, this_machine
+from wta_sae.forecast.rates import Rates, samples_in
+from wta_sae.forecast.workload import WorkflowJob
 from wta_sae.plan.budgets import matched_rate
 from wta_sae.plan.bundled_config import bundled_config
 from wta_sae.plan.commands import flags
@@ -207,6 +212,26 @@ def inference_rules(wildcards):
 def rule_at_equal_l0(wildcards):
     """By which an SAE is read out at equal L0: that in the form of its variant's own."""
     return VARIANTS[PLAN.saes[wildcards.sae].variant].rule_at_equal_l0
+
+
+def announce():
+    """Says what the jobs to do will take, and ends the run where this machine has not got it."""
+    from wta_sae.forecast.probe import processor_speed  # here, for numpy: a cluster's jobs read this file too
+
+    jobs = [
+        WorkflowJob.of_log(str(job.log[0]), job.threads, "gpu" in job.resources.keys())
+        for job in workflow.dag.needrun_jobs()
+        if job.log
+    ]
+    if workflow.local_exec:
+        gpus = workflow.global_resources["gpu"].value if "gpu" in workflow.global_resources else 0
+        machine = this_machine(Path("results"), workflow.cores, gpus)
+    else:
+        machine = a_cluster(Path("results"), workflow.nodes)
+    rates = Rates(machine.gpus > 0, samples_in(Path("results"), config), processor_speed)
+    forecast = checked(Forecast, config, jobs, machine, Path(RUN, "lm"), rates)
+    print(*forecast.lines(), sep="\n", file=sys.stderr, flush=True)
+    checked(forecast.check)
 
 
 def training_of(spec):

@@ -1,0 +1,1 @@
+"""What a run will take, before it starts: time, disk, memory. Free of torch, for the Snakefile asks."""

@@ -1,0 +1,186 @@
+"""What a run will take, in words, and whether this machine has it."""
+
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from wta_sae.base.errors import UserError
+from wta_sae.forecast.machine_limits import Machine
+from wta_sae.forecast.model_sizes import model_sizes
+from wta_sae.forecast.rates import Rates
+from wta_sae.forecast.space import Part, disk_stores, in_words, memory_parts, with_value
+from wta_sae.forecast.workload import WorkflowJob, Workload
+from wta_sae.plan.run_plan import run_plan
+from wta_sae.plan.schedule import steps_of
+
+# What runs mostly at the same time; a rule of none of them makes a table, a figure or a page.
+PHASES = {
+    "text": (
+        *("collect_text", "fetch_text", "train_tokenizer", "tokenize", "fetch_labelled_texts", "label_files"),
+        *("label_docstrings", "label_classes", "label_quadrants"),
+    ),
+    "language model": ("train_language_model", "fetch_language_model", "check_language_model"),
+    "activations": ("cache_activations", "cache_texts", "train_probes"),
+    "synthetic": ("make_synthetic", "train_planted_saes", "evaluate_truth"),
+    "training": ("train_sae", "import_sae"),
+    "evaluation": (
+        *("evaluate_tokens", "evaluate_texts", "calibrate", "evaluate_matched", "evaluate_matched_texts"),
+        *("evaluate_stability", "browse"),
+    ),
+}
+PRESENTATION = "tables, figures, pages"
+BETWEEN_JOBS = 0.5  # seconds that Snakemake takes for a job
+
+
+class Phase(NamedTuple):
+    """seconds: on the clock; sources: of its rates."""
+
+    name: str
+    jobs: list[WorkflowJob]
+    seconds: float
+    sources: tuple[str, ...]
+
+
+class Forecast:
+    """Of a run's jobs, by its config. fetched: where its language model is, or will be. Raises UserError as `run_plan`."""
+
+    def __init__(self, config: Mapping[str, Any], jobs: Iterable[WorkflowJob], machine: Machine, fetched: Path, rates: Rates):
+        self.config, self.machine = config, machine
+        self.jobs = [job._replace(on_gpu=job.on_gpu and machine.gpus > 0) for job in jobs]
+        sizes = model_sizes(config["language_model"], fetched)
+        self.workload = Workload(config, run_plan(config), sizes) if sizes else None
+        self.rates = rates
+
+    def phases(self) -> Iterator[Phase]:
+        """In their order. A phase takes as long as its longest job, or as all of them side by side."""
+        phase_of = {rule: name for name, rules in PHASES.items() for rule in rules}
+        grouped: dict[str, list[WorkflowJob]] = {name: [] for name in (*PHASES, PRESENTATION)}
+        for job in self.jobs:
+            grouped[phase_of.get(job.rule, PRESENTATION)].append(job)
+        for name, jobs in grouped.items():
+            if jobs:
+                yield self._phase(name, jobs)
+
+    @property
+    def seconds(self) -> float:
+        """On the clock, one phase after another."""
+        return sum(phase.seconds for phase in self.phases())
+
+    def job_seconds(self, job: WorkflowJob) -> float:
+        """Of a job alone; 0 operations are reckoned with where the language model's sizes are unknown."""
+        rate, _ = self.rates.of(job.rule)
+        return rate.seconds(self.workload.operations(job) if self.workload else 0)
+
+    def _phase(self, name: str, jobs: list[WorkflowJob]) -> Phase:
+        taken = [self.job_seconds(job) for job in jobs]
+        sources = [self.rates.of(job.rule)[1] for job in jobs]
+        on_gpus = sum(one for one, job in zip(taken, jobs, strict=True) if job.on_gpu)
+        on_cores = sum(
+            one * min(job.threads, self.machine.cores) for one, job in zip(taken, jobs, strict=True) if not job.on_gpu
+        )
+        beside_each_other = max(on_gpus / max(self.machine.gpus, 1), on_cores / self.machine.cores)
+        seconds = max(*taken, beside_each_other) if len(taken) > 1 else taken[0]
+        return Phase(name, jobs, seconds + BETWEEN_JOBS * len(jobs), tuple(dict.fromkeys(sources)))
+
+    def check(self) -> None:
+        """Raises UserError where the disk is too small for what the jobs write, or the memory for what one of them holds."""
+        if self.workload is None:
+            return
+        stores = disk_stores(self.jobs, self.workload)
+        needed, free = sum(store.bytes for store in stores), self.machine.free_disk
+        if needed > free:
+            largest = stores[0]
+            raise UserError(
+                f"the run needs {in_words(needed)} of disk, of which {in_words(largest.bytes)} are {largest.what}, and "
+                f"results/ has {in_words(free)} free; lower {with_value(self.config, largest.key)}, or make results a link to "
+                "a larger disk"
+            )
+        for job in self.jobs:
+            parts = list(memory_parts(job, self.workload))
+            for kind, memory in (("memory", self.machine.memory), ("GPU memory", self.machine.gpu_memory)):
+                on_device = [one for one in parts if (one.on_device and job.on_gpu) == (kind == "GPU memory")]
+                self._check_memory(job, on_device, kind, memory)
+
+    def _check_memory(self, job: WorkflowJob, parts: list[Part], kind: str, memory: float) -> None:
+        needed = sum(part.bytes for part in parts)
+        if memory and needed > memory:
+            largest = max((part for part in parts if part.key), key=lambda part: part.bytes)
+            raise UserError(
+                f"{job.rule} {job.name} needs {in_words(needed)} of {kind}, of which {in_words(largest.bytes)} for "
+                f"{largest.what}, and there are {in_words(memory)}; lower {with_value(self.config, largest.key)}"
+            )
+
+    def lines(self) -> Iterator[str]:
+        """For a person to read."""
+        machine, config = self.machine, self.config
+        gpus = f", {machine.gpus} GPU{'s' if machine.gpus > 1 else ''}" if machine.gpus else ""
+        yield f"{config['run']}: {number_of(self.jobs)}, on {machine.cores} core{'s' if machine.cores > 1 else ''}{gpus}"
+        for phase in self.phases():
+            yield _line(phase.name, phase.jobs, phase.seconds, f"by {', '.join(phase.sources)}")
+        yield _line("all", self.jobs, self.seconds, "if nothing else runs")
+        yield from self._work()
+        if self.workload is None:
+            yield "  disk, memory and part of the time are not known before the language model has been fetched"
+            return
+        if stores := disk_stores(self.jobs, self.workload):
+            largest = ", ".join(f"{in_words(one.bytes)} {one.what}" for one in stores[:3])
+            needed = in_words(sum(store.bytes for store in stores))
+            yield f"  disk: {needed} ({largest}); {in_words(machine.free_disk)} free"
+        yield from self._memory()
+
+    def _work(self) -> Iterator[str]:
+        rules = {job.rule for job in self.jobs}
+        activations, training = self.config["activations"], self.config["training"]
+        if "cache_activations" in rules:
+            yield f"  cached: {activations['tokens']:,} tokens in {activations['dtype']}"
+        if "train_sae" in rules and self.workload:
+            saes = sum(len(self.workload.saes_of(job.name)) for job in self.jobs if job.rule == "train_sae")
+            steps = steps_of(activations["tokens"], training["epochs"], training["batch_tokens"])
+            yield f"  trained: {saes} SAEs, {steps:,} steps each of {training['batch_tokens']:,} tokens"
+        fetched = [*self._fetched(rules)]
+        if fetched:
+            yield f"  fetched from the hub: {', '.join(fetched)}"
+
+    def _fetched(self, rules: set[str]) -> Iterator[str]:
+        if "fetch_language_model" in rules:
+            model = self.config["language_model"]["hub"]
+            yield f"{model['name']} at {model['revision']}"
+        if "fetch_text" in rules:
+            text = self.config["text"]["hub"]
+            yield f"{text['name']} at {text['revision']}, {text['characters']:,} characters"
+        for job in self.jobs:
+            if job.rule == "fetch_labelled_texts":
+                dataset = self.config["labelled_texts"]["hub"]["datasets"][job.name]
+                yield f"{dataset['name']} at {dataset['revision']}"
+
+    def _memory(self) -> Iterator[str]:
+        for kind, of_gpu, memory in (
+            ("memory", False, self.machine.memory),
+            ("GPU memory", True, self.machine.gpu_memory),
+        ):
+            needed = {
+                job: sum(part.bytes for part in memory_parts(job, self.workload) if (part.on_device and job.on_gpu) == of_gpu)
+                for job in self.jobs
+                if self.workload
+            }
+            if needed and (most := max(needed, key=lambda job: needed[job])) and needed[most]:
+                has = f"; {in_words(memory)} here" if memory else ""
+                yield f"  {kind}: {in_words(needed[most])} at the most, by {most.rule}{has}"
+
+
+def _line(name: str, jobs: list[WorkflowJob], seconds: float, remark: str) -> str:
+    return f"  {name:<23}{number_of(jobs):>9}  {duration(seconds):>12}  {remark}"
+
+
+def number_of(jobs: list[WorkflowJob]) -> str:
+    return f"{len(jobs):,} job{'' if len(jobs) == 1 else 's'}"
+
+
+def duration(seconds: float) -> str:
+    """75 -> "1 min 15 s"; 7500 -> "2 h 5 min"."""
+    seconds = math.ceil(seconds)
+    hours, minutes = seconds // 3600, seconds % 3600 // 60
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"

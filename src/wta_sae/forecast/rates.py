@@ -1,0 +1,116 @@
+"""How fast a machine works through each rule's jobs: by what runs here took, or by what they took elsewhere."""
+
+import csv
+import json
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from wta_sae.base.errors import UserError
+from wta_sae.base.spent import read_spent
+from wta_sae.forecast.model_sizes import model_sizes
+from wta_sae.forecast.workload import WorkflowJob, Workload
+from wta_sae.plan.run_plan import run_plan
+
+REFERENCE_FILE = "reference_rates.csv"  # written by benchmarks/reference_rates.py
+PROBE = "probe"  # its row of a machine's own speed
+UNKNOWN_START = 4.0  # seconds of a rule that was never measured
+HERE, PROBED, ELSEWHERE = "runs on this machine", "a probe of this machine", "docs/performance.md"
+MOSTLY = 0.5  # of a measured job's time: more than that is not taken for its start
+
+
+class Rate(NamedTuple):
+    """start: seconds before anything is computed; speed: operations a second."""
+
+    start: float
+    speed: float
+
+    def seconds(self, operations: float) -> float:
+        return self.start + operations / self.speed
+
+
+class FinishedJob(NamedTuple):
+    """What one finished job had to compute, and took."""
+
+    rule: str
+    operations: float
+    seconds: float
+
+
+class Rates:
+    """A rate for each rule, and where it is from. samples: of jobs that this machine has finished."""
+
+    def __init__(self, on_gpu: bool, samples: Iterable[FinishedJob], probe: Callable[[], float]):
+        self.reference = reference_rates("gpu" if on_gpu else "cpu")
+        self.samples: dict[str, list[FinishedJob]] = {}
+        for sample in samples:
+            self.samples.setdefault(sample.rule, []).append(sample)
+        # A GPU is not probed: that would take the seconds that loading torch takes.
+        self._probe = None if on_gpu else probe
+        self._faster: float | None = None
+
+    def of(self, rule: str) -> tuple[Rate, str]:
+        known = self.reference.get(rule, Rate(UNKNOWN_START, math.inf))
+        if rule in self.samples:
+            return fitted(self.samples[rule], known.start), HERE
+        if self._probe is None:
+            return known, ELSEWHERE
+        if self._faster is None:
+            self._faster = self._probe() / self.reference[PROBE].speed
+        return Rate(known.start / self._faster, known.speed * self._faster), PROBED
+
+
+def fitted(samples: list[FinishedJob], start: float) -> Rate:
+    """The rate at which jobs took what they took, where they start as fast as told, or in half of the fastest one's time."""
+    operations = sum(sample.operations for sample in samples)
+    if not operations:
+        return Rate(sum(sample.seconds for sample in samples) / len(samples), math.inf)
+    start = min(start, *(MOSTLY * sample.seconds for sample in samples))
+    return Rate(start, operations / sum(sample.seconds - start for sample in samples))
+
+
+def samples_in(results: Path, current: Mapping[str, Any]) -> list[FinishedJob]:
+    """Of all runs in a folder.
+
+    current: the config of the run that is planned, which may not have recorded it yet. Runs that recorded none, or one of
+    another version, are left out.
+    """
+    found: list[FinishedJob] = []
+    for run in sorted(path.parent for path in results.glob("*/logs")):
+        config = current if run.name == current["run"] else _recorded(run)
+        with suppress(UserError, KeyError, TypeError):
+            found += samples_of(run, config or {})
+    return found
+
+
+def samples_of(run: Path, config: Mapping[str, Any]) -> Iterator[FinishedJob]:
+    """Of the jobs of a run that have said in the last lines of their logs what they took."""
+    sizes = model_sizes(config["language_model"], run / "lm")
+    workload = Workload(config, run_plan(config), sizes) if sizes else None
+    for log in sorted((run / "logs").rglob("*.log")):
+        if workload and (spent := read_spent(log.read_text(encoding="utf-8", errors="replace"))):
+            job = WorkflowJob.of_log(log.as_posix())
+            with suppress(KeyError, StopIteration):  # of an SAE or a set that the run no longer has
+                yield FinishedJob(job.rule, workload.operations(job), spent.seconds)
+
+
+def _recorded(run: Path) -> dict[str, Any] | None:
+    try:
+        return json.loads((run / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
+
+def reference_rates(device: str) -> dict[str, Rate]:
+    """What was measured where docs/performance.md says. device: cpu, or gpu, beside which the other rules are the CPU's."""
+    lines = files("wta_sae.forecast").joinpath(REFERENCE_FILE).read_text(encoding="utf-8").splitlines()
+    rows = list(csv.DictReader(lines))
+    return {
+        row["rule"]: Rate(float(row["start"]), float(row["speed"]))
+        for wanted in dict.fromkeys(("cpu", device))
+        for row in rows
+        if row["device"] == wanted
+    }
