@@ -15,7 +15,7 @@ from wta_sae.base.spent import read_spent
 from wta_sae.forecast.forecast import Forecast
 from wta_sae.forecast.machine_limits import this_machine
 from wta_sae.forecast.probe import processor_speed
-from wta_sae.forecast.rates import Rates, samples_of
+from wta_sae.forecast.rates import Rates, finished_of
 from wta_sae.forecast.workload import WorkflowJob
 from wta_sae.machine.files import read_json
 
@@ -43,11 +43,11 @@ def main() -> None:
         sample
         for other in sorted(results.glob("*/config.json"))
         if other.parent != run
-        for sample in samples_of(other.parent, read_json(other))
+        for sample in finished_of(other.parent, read_json(other))
     ]
     jobs = [job for job, *_ in finished]
     forecasts = {
-        name: Forecast(config, jobs, machine, run / "lm", Rates(False, samples, processor_speed))
+        name: Forecast(config, jobs, machine, run / "lm", Rates(samples, processor_speed))
         for name, samples in {"a probe": [], **({"other runs": others} if others else {})}.items()
     }
     seconds = {job: taken for job, _, taken in finished}

@@ -16,7 +16,7 @@ import numpy as np
 
 from feeding_speed import LATENTS, TOKENS, WIDTH
 from wta_sae.forecast.probe import processor_speed
-from wta_sae.forecast.rates import PROBE, FinishedJob, Rate, fitted, samples_of
+from wta_sae.forecast.rates import FEEDING, PROBE, FinishedJob, Rate, finished_of, fitted
 from wta_sae.forecast.workload import DENSE_PRODUCTS
 from wta_sae.machine.files import read_json
 from wta_sae.variants.registry import VARIANTS
@@ -53,14 +53,18 @@ def main() -> None:
     parser.add_argument("device", choices=["cpu", "gpu"])
     parser.add_argument("runs", type=Path, nargs="+", help="folders of finished runs")
     parser.add_argument("--steps", type=Path, help="what gpu_speed.py printed: its steps stand for training's, which are many")
+    parser.add_argument("--feeding", type=Path, help="what feeding_speed.py printed")
     arguments = parser.parse_args()
     samples = defaultdict(list)
     for run in arguments.runs:
-        for sample in samples_of(run, read_json(run / "config.json")):
+        for sample in finished_of(run, read_json(run / "config.json")):
             samples[sample.rule].append(sample)
     print("device,rule,start,speed")
     if arguments.device == "cpu":
         print(f"cpu,{PROBE},0,{processor_speed():.3g}")
+    if arguments.feeding:
+        (from_disk,) = re.findall(r"^\| batches on .*\| ([\d.]+) \| [\d.]+ \|$", arguments.feeding.read_text(), re.MULTILINE)
+        print(f"{arguments.device},{FEEDING},0,{float(from_disk) * 1e9:.3g}")
     for rule, found in sorted(samples.items()):
         if max(sample.seconds for sample in found) < LEAST_START:
             continue

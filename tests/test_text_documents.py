@@ -12,13 +12,14 @@ from wta_sae.text.documents import (
     Passage,
     as_documents,
     counted,
+    document_texts,
     fraction_of,
     lopsided,
     read_description,
-    read_document_texts,
     read_documents,
     write_documents,
 )
+from wta_sae.text.stored_texts import StoredTexts
 
 PASSAGES = [Passage(f"document number {i}") for i in range(2000)]
 
@@ -100,7 +101,7 @@ def test_what_is_written_is_read_back(tmp_path):
     metadata = write_documents(path, iter(DOCUMENTS), {"source": "docstrings"})
     assert read_documents(path) == DOCUMENTS
     assert read_documents(path, "evaluation") == DOCUMENTS[1:]
-    assert read_document_texts(path, "evaluation") == ["zwei"]
+    assert list(document_texts(path, "evaluation")) == ["zwei"]
     assert read_description(path) == metadata
     assert metadata["dataset"] == {"source": "docstrings"}
     assert metadata["documents"] == {"train docstring": 1, "evaluation docstring": 1, "evaluation code": 1}
@@ -143,7 +144,7 @@ def test_a_split_without_text_is_refused_and_nothing_is_left(tmp_path, documents
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("read", [read_documents, lambda path: read_document_texts(path, "train"), read_description])
+@pytest.mark.parametrize("read", [read_documents, lambda path: list(document_texts(path, "train")), read_description])
 def test_an_absent_or_damaged_file_is_named(tmp_path, read):
     path = tmp_path / "d.parquet"
     with pytest.raises(UserError, match="no such file"):
@@ -152,3 +153,13 @@ def test_an_absent_or_damaged_file_is_named(tmp_path, read):
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(UserError, match=r"d\.parquet: not a readable documents file .* --forcerun"):
         read(path)
+
+
+def test_stored_texts_are_the_texts_in_any_order_and_leave_nothing(tmp_path):
+    texts = ["one", "", "zwei \N{SNOWMAN}", "three\0\r\n" * 1000]
+    stored = StoredTexts(iter(texts), tmp_path)
+    assert len(stored) == 4
+    assert [stored[number] for number in (3, 0, 2, 1, 3)] == [texts[number] for number in (3, 0, 2, 1, 3)]
+    with pytest.raises(IndexError):
+        stored[4]
+    assert list(tmp_path.iterdir()) == []

@@ -14,7 +14,8 @@ from wta_sae.base.job_logs import OwnLogs, shorten_jobs
 from wta_sae.base.refusals import FOLDER_VARIABLE, refusal
 from wta_sae.forecast.forecast import Forecast
 from wta_sae.forecast.machine_limits import a_cluster, this_machine
-from wta_sae.forecast.rates import Rates, samples_in
+from wta_sae.forecast.rates import Rates, finished_in
+from wta_sae.forecast.space import BYTES_OF_A_PACKED_TOKEN
 from wta_sae.forecast.workload import WorkflowJob
 from wta_sae.plan.budgets import matched_rate
 from wta_sae.plan.bundled_config import bundled_config
@@ -102,10 +103,9 @@ if config["text"]["source"] == "files" and not BUNDLE:
     TEXT_FILES = [str(path) for path in checked(matching_files, config["text"]["files"]["paths"])]
 LABELLED_FILES = {} if BUNDLE else {name: checked(labelled_files, config, name) for name in FILE_DATASETS}
 
-# About the size of the text that is read whole, in MB, which the jobs that do so need thrice; the packages' is small.
-TEXT_MB = round(sum(os.path.getsize(file) for file in TEXT_FILES) / 1e6)
-if config["text"]["source"] == "hub":
-    TEXT_MB = round(config["text"]["hub"]["characters"] / 1e6)
+# Of the contexts that text is packed into, in MB, with the copies that are made of them; the text itself is read in pieces.
+TOKENS = max(config["text"]["train_contexts"] * config["text"]["context_length"], config["activations"]["tokens"])
+TOKENS_MB = round(BYTES_OF_A_PACKED_TOKEN * TOKENS / 1e6)
 
 HTML = sorted(map(str, Path("src/wta_sae/presentation/html").iterdir()))  # templates, style and script of pages
 
@@ -223,12 +223,14 @@ def announce():
         for job in workflow.dag.needrun_jobs()
         if job.log
     ]
+    finished = finished_in(Path("results"), config)
     if workflow.local_exec:
+        rates = Rates(finished, processor_speed)
         gpus = workflow.global_resources["gpu"].value if "gpu" in workflow.global_resources else 0
         machine = this_machine(Path("results"), workflow.cores, gpus)
     else:
+        rates = Rates(finished, None)
         machine = a_cluster(Path("results"), workflow.nodes)
-    rates = Rates(machine.gpus > 0, samples_in(Path("results"), config), processor_speed)
     forecast = checked(Forecast, config, jobs, machine, Path(RUN, "lm"), rates)
     print(*forecast.lines(), sep="\n", file=sys.stderr, flush=True)
     checked(forecast.check)

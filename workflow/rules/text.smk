@@ -55,9 +55,6 @@ use rule stage as train_tokenizer with:
         "<run>/benchmarks/train_tokenizer.tsv"
     priority: 1
     threads: THREADS
-    resources:
-        mem_mb=growing(3000 + 3 * TEXT_MB),
-        runtime=growing(30),
     params:
         **stage("train-tokenizer", {"vocabulary": config["language_model"].get("train", {}).get("vocabulary")}),
 
@@ -76,7 +73,7 @@ use rule stage as tokenize with:
     priority: 1
     threads: THREADS
     resources:
-        mem_mb=growing(3000 + 3 * TEXT_MB),
+        mem_mb=growing(3000 + TOKENS_MB),
         runtime=growing(60),
     params:
         **stage(

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from wta_sae.base.errors import UserError
 from wta_sae.forecast.machine_limits import Machine
 from wta_sae.forecast.model_sizes import model_sizes
-from wta_sae.forecast.rates import Rates
+from wta_sae.forecast.rates import FEEDING, HERE, Rates
 from wta_sae.forecast.space import Part, disk_stores, in_words, memory_parts, with_value
 from wta_sae.forecast.workload import WorkflowJob, Workload
 from wta_sae.plan.run_plan import run_plan
@@ -68,13 +68,35 @@ class Forecast:
         return sum(phase.seconds for phase in self.phases())
 
     def job_seconds(self, job: WorkflowJob) -> float:
-        """Of a job alone; 0 operations are reckoned with where the language model's sizes are unknown."""
-        rate, _ = self.rates.of(job.rule)
-        return rate.seconds(self.workload.operations(job) if self.workload else 0)
+        """Of a job alone; 0 operations are reckoned with where the language model's sizes are unknown.
+
+        A GPU that trains waits for what it reads from the disk, where that is slower than its steps.
+        """
+        rate, source = self.rates.of(job.rule, job.on_gpu)
+        seconds = rate.seconds(self.workload.operations(job) if self.workload else 0)
+        if job.rule == "train_sae" and job.on_gpu and self.workload and source != HERE:
+            seconds = max(seconds, rate.start + self._steps() * self._seconds_to_read_a_batch(self.workload))
+        return seconds
+
+    def _steps(self) -> int:
+        activations, training = self.config["activations"], self.config["training"]
+        return steps_of(activations["tokens"], training["epochs"], training["batch_tokens"])
+
+    def _seconds_to_read_a_batch(self, workload: Workload) -> float:
+        return workload.bytes_of_a_step / self.rates.reference["gpu"][FEEDING].speed
+
+    def saes_that_keep_a_gpu_busy(self, workload: Workload) -> int:
+        """How many train on a batch for as long as the next one takes to come from the disk."""
+        rate, _ = self.rates.of("train_sae", on_gpu=True)
+        one = next(iter(workload.plan.saes))
+        arithmetic = (
+            workload.operations(WorkflowJob("train_sae", one)) / len(workload.saes_of(one)) / rate.speed / self._steps()
+        )
+        return math.ceil(self._seconds_to_read_a_batch(workload) / arithmetic)
 
     def _phase(self, name: str, jobs: list[WorkflowJob]) -> Phase:
         taken = [self.job_seconds(job) for job in jobs]
-        sources = [self.rates.of(job.rule)[1] for job in jobs]
+        sources = [self.rates.of(job.rule, job.on_gpu)[1] for job in jobs]
         on_gpus = sum(one for one, job in zip(taken, jobs, strict=True) if job.on_gpu)
         on_cores = sum(
             one * min(job.threads, self.machine.cores) for one, job in zip(taken, jobs, strict=True) if not job.on_gpu
@@ -136,11 +158,17 @@ class Forecast:
             yield f"  cached: {activations['tokens']:,} tokens in {activations['dtype']}"
         if "train_sae" in rules and self.workload:
             saes = sum(len(self.workload.saes_of(job.name)) for job in self.jobs if job.rule == "train_sae")
-            steps = steps_of(activations["tokens"], training["epochs"], training["batch_tokens"])
-            yield f"  trained: {saes} SAEs, {steps:,} steps each of {training['batch_tokens']:,} tokens"
+            yield f"  trained: {saes} SAEs, {self._steps():,} steps each of {training['batch_tokens']:,} tokens"
+            if self.machine.gpus:
+                size, wait = self.workload.bytes_of_a_step, 1000 * self._seconds_to_read_a_batch(self.workload)
+                together = self.saes_that_keep_a_gpu_busy(self.workload)
+                yield (
+                    f"  fed: {in_words(size)} a step, in {wait:.0f} ms from a disk; training.saes_together: {together} keeps a "
+                    f"GPU busy, here it is {training['saes_together']}"
+                )
         fetched = [*self._fetched(rules)]
         if fetched:
-            yield f"  fetched from the hub: {', '.join(fetched)}"
+            yield f"  fetched from the hub, in the time that your network takes: {', '.join(fetched)}"
 
     def _fetched(self, rules: set[str]) -> Iterator[str]:
         if "fetch_language_model" in rules:

@@ -17,6 +17,7 @@ from wta_sae.plan.run_plan import run_plan
 
 REFERENCE_FILE = "reference_rates.csv"  # written by benchmarks/reference_rates.py
 PROBE = "probe"  # its row of a machine's own speed
+FEEDING = "feeding"  # and of the bytes a second that come from a disk to a trainer
 UNKNOWN_START = 4.0  # seconds of a rule that was never measured
 HERE, PROBED, ELSEWHERE = "runs on this machine", "a probe of this machine", "docs/performance.md"
 MOSTLY = 0.5  # of a measured job's time: more than that is not taken for its start
@@ -38,41 +39,45 @@ class FinishedJob(NamedTuple):
     rule: str
     operations: float
     seconds: float
+    on_gpu: bool = False
 
 
 class Rates:
-    """A rate for each rule, and where it is from. samples: of jobs that this machine has finished."""
+    """A rate for each rule, on a processor or a GPU, and where it is from.
 
-    def __init__(self, on_gpu: bool, samples: Iterable[FinishedJob], probe: Callable[[], float]):
-        self.reference = reference_rates("gpu" if on_gpu else "cpu")
-        self.samples: dict[str, list[FinishedJob]] = {}
-        for sample in samples:
-            self.samples.setdefault(sample.rule, []).append(sample)
-        # A GPU is not probed: that would take the seconds that loading torch takes.
-        self._probe = None if on_gpu else probe
+    finished: jobs of this machine. probe: its speed, None where jobs run elsewhere. A GPU is not probed: that would take the
+    seconds that loading torch takes.
+    """
+
+    def __init__(self, finished: Iterable[FinishedJob], probe: Callable[[], float] | None):
+        self.reference = {device: reference_rates(device) for device in ("cpu", "gpu")}
+        self.finished: dict[tuple[str, bool], list[FinishedJob]] = {}
+        for job in finished:
+            self.finished.setdefault((job.rule, job.on_gpu), []).append(job)
+        self._probe = probe
         self._faster: float | None = None
 
-    def of(self, rule: str) -> tuple[Rate, str]:
-        known = self.reference.get(rule, Rate(UNKNOWN_START, math.inf))
-        if rule in self.samples:
-            return fitted(self.samples[rule], known.start), HERE
-        if self._probe is None:
+    def of(self, rule: str, on_gpu: bool) -> tuple[Rate, str]:
+        known = self.reference["gpu" if on_gpu else "cpu"].get(rule, Rate(UNKNOWN_START, math.inf))
+        if (rule, on_gpu) in self.finished:
+            return fitted(self.finished[rule, on_gpu], known.start), HERE
+        if self._probe is None or on_gpu:
             return known, ELSEWHERE
         if self._faster is None:
-            self._faster = self._probe() / self.reference[PROBE].speed
+            self._faster = self._probe() / self.reference["cpu"][PROBE].speed
         return Rate(known.start / self._faster, known.speed * self._faster), PROBED
 
 
-def fitted(samples: list[FinishedJob], start: float) -> Rate:
+def fitted(jobs: list[FinishedJob], start: float) -> Rate:
     """The rate at which jobs took what they took, where they start as fast as told, or in half of the fastest one's time."""
-    operations = sum(sample.operations for sample in samples)
+    operations = sum(job.operations for job in jobs)
     if not operations:
-        return Rate(sum(sample.seconds for sample in samples) / len(samples), math.inf)
-    start = min(start, *(MOSTLY * sample.seconds for sample in samples))
-    return Rate(start, operations / sum(sample.seconds - start for sample in samples))
+        return Rate(sum(job.seconds for job in jobs) / len(jobs), math.inf)
+    start = min(start, *(MOSTLY * job.seconds for job in jobs))
+    return Rate(start, operations / sum(job.seconds - start for job in jobs))
 
 
-def samples_in(results: Path, current: Mapping[str, Any]) -> list[FinishedJob]:
+def finished_in(results: Path, current: Mapping[str, Any]) -> list[FinishedJob]:
     """Of all runs in a folder.
 
     current: the config of the run that is planned, which may not have recorded it yet. Runs that recorded none, or one of
@@ -82,11 +87,11 @@ def samples_in(results: Path, current: Mapping[str, Any]) -> list[FinishedJob]:
     for run in sorted(path.parent for path in results.glob("*/logs")):
         config = current if run.name == current["run"] else _recorded(run)
         with suppress(UserError, KeyError, TypeError):
-            found += samples_of(run, config or {})
+            found += finished_of(run, config or {})
     return found
 
 
-def samples_of(run: Path, config: Mapping[str, Any]) -> Iterator[FinishedJob]:
+def finished_of(run: Path, config: Mapping[str, Any]) -> Iterator[FinishedJob]:
     """Of the jobs of a run that have said in the last lines of their logs what they took."""
     sizes = model_sizes(config["language_model"], run / "lm")
     workload = Workload(config, run_plan(config), sizes) if sizes else None
@@ -94,7 +99,7 @@ def samples_of(run: Path, config: Mapping[str, Any]) -> Iterator[FinishedJob]:
         if workload and (spent := read_spent(log.read_text(encoding="utf-8", errors="replace"))):
             job = WorkflowJob.of_log(log.as_posix())
             with suppress(KeyError, StopIteration):  # of an SAE or a set that the run no longer has
-                yield FinishedJob(job.rule, workload.operations(job), spent.seconds)
+                yield FinishedJob(job.rule, workload.operations(job), spent.seconds, spent.on_gpu)
 
 
 def _recorded(run: Path) -> dict[str, Any] | None:
@@ -105,12 +110,7 @@ def _recorded(run: Path) -> dict[str, Any] | None:
 
 
 def reference_rates(device: str) -> dict[str, Rate]:
-    """What was measured where docs/performance.md says. device: cpu, or gpu, beside which the other rules are the CPU's."""
+    """What was measured where docs/performance.md says. device: cpu or gpu."""
     lines = files("wta_sae.forecast").joinpath(REFERENCE_FILE).read_text(encoding="utf-8").splitlines()
-    rows = list(csv.DictReader(lines))
-    return {
-        row["rule"]: Rate(float(row["start"]), float(row["speed"]))
-        for wanted in dict.fromkeys(("cpu", device))
-        for row in rows
-        if row["device"] == wanted
-    }
+    rows = [row for row in csv.DictReader(lines) if row["device"] == device]
+    return {row["rule"]: Rate(float(row["start"]), float(row["speed"])) for row in rows}

@@ -3,15 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
-from wta_sae.forecast.workload import WorkflowJob, Workload
+from wta_sae.forecast.workload import BYTES, WorkflowJob, Workload
 
-BYTES = {"float32": 4, "bfloat16": 2}
 LIBRARIES, CUDA_LIBRARIES = 450e6, 2700e6  # what a job has in memory before it has read anything
 ADAMS_COPIES = 4  # of each weight: itself, its gradient, two moments
 BATCH_COPIES, BATCH_COPIES_ON_GPU = 3, 10  # of B x F float32 that a training step holds at once, dense on a GPU
 LOGIT_COPIES = 3  # the model's own, those of the residual's stand-in, and their softmax
 FORWARD_COPIES = 8  # of a batch's residual stream, within a block
-TEXT_COPIES = 3  # of the text, where it is read whole
+BYTES_OF_A_PACKED_TOKEN = 16  # four copies: in the order of the text, with BOS, as tensors, and as they are written
 
 OF_LANGUAGE_MODEL = (
     *("cache_activations", "cache_texts", "check_language_model", "evaluate_tokens", "evaluate_matched", "calibrate", "browse"),
@@ -58,9 +57,9 @@ def memory_parts(job: WorkflowJob, workload: Workload) -> Iterator[Part]:
             yield Part("a batch's logits", LOGIT_COPIES * batch * sizes.vocabulary * 4, "evaluation.batch_contexts")
             codes = BATCH_COPIES * batch * config["training"]["latents"] * 4
             yield Part("a batch's activations", codes, "evaluation.batch_contexts")
-        case "tokenize" | "train_tokenizer":
-            text = TEXT_COPIES * config["text"].get("hub", {}).get("characters", 0)
-            yield Part("the text", text if config["text"]["source"] == "hub" else 0, "text.hub.characters", on_device=False)
+        case "tokenize":
+            packed = max(workload.tokens("train"), config["activations"]["tokens"])
+            yield Part("the contexts", BYTES_OF_A_PACKED_TOKEN * packed, "text.train_contexts", on_device=False)
 
 
 class Store(NamedTuple):

@@ -15,7 +15,10 @@ from wta_sae.plan.schedule import steps_of
 from wta_sae.variants.registry import VARIANTS
 
 DENSE_PRODUCTS = 5  # matrix products of a dense training step
+BYTES = {"float32": 4, "bfloat16": 2}
 FORWARD_AND_BACK = 3  # forward passes that a training step of a language model costs
+CHARACTERS_OF_A_PACKAGE = 3e6  # of documentation: the default run's eight packages have 24.6 million
+CHARACTERS_OF_A_TOKEN = 4
 TEXTS_OF_A_PAIR = 6  # groups of a pair of concepts: four quadrants, and two of the biased set once more
 
 
@@ -71,6 +74,18 @@ class Workload:
         names = [f"classes/{one.name}" for one in class_sets(self.config)]
         return sum(map(self.texts, [*names, *(f"quadrants/{pair.name}" for pair in concept_pairs(self.config))]))
 
+    @property
+    def characters(self) -> float:
+        """Of the text: of the hub as many as are asked for, else about."""
+        text = self.config["text"]
+        match text["source"]:
+            case "hub":
+                return float(text["hub"]["characters"])
+            case "docstrings":
+                return CHARACTERS_OF_A_PACKAGE * len(text["docstrings"]["packages"])
+            case _:
+                return CHARACTERS_OF_A_TOKEN * text["train_contexts"] * self.length / (1 - text["evaluation_share"])
+
     def tokens(self, contexts: str) -> int:
         """In all contexts of a kind: train, evaluation, calibration; for an ablation as many as for training."""
         text = self.config["text"]
@@ -86,6 +101,11 @@ class Workload:
     def train_saes(self, name: str) -> float:
         seen = self.config["activations"]["tokens"] * self.config["training"]["epochs"]
         return sum(2 * DENSE_PRODUCTS * seen * self.sizes.width * self.latents(spec) for spec in self.saes_of(name))
+
+    @property
+    def bytes_of_a_step(self) -> float:
+        """That a training step reads from the cache."""
+        return self.config["training"]["batch_tokens"] * self.sizes.width * BYTES[self.config["activations"]["dtype"]]
 
     def train_planted_saes(self, name: str) -> float:
         """Its steps: they are so small that their arithmetic counts for little."""
@@ -140,9 +160,9 @@ class Workload:
 
 
 FORMULAS: dict[str, Callable[[Workload, str], float]] = {
-    # Of all text, whichever part of it is packed; a token is counted as one.
-    "tokenize": lambda work, _: work.tokens("train"),
-    "train_tokenizer": lambda work, _: work.tokens("train"),
+    # Of all text, whichever part of it is packed; a character is counted as one.
+    "tokenize": lambda work, _: work.characters,
+    "train_tokenizer": lambda work, _: work.characters,
     "train_language_model": Workload.train_language_model,
     "cache_activations": Workload.cache_activations,
     "train_sae": Workload.train_saes,

@@ -83,5 +83,6 @@ def _tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
 
 def array_sha256(array: np.ndarray) -> str:
     """Digest of an array's values, shape and type; equal on every machine of the same byte order."""
-    header = f"{array.dtype.str}{array.shape}".encode()
-    return hashlib.sha256(header + np.ascontiguousarray(array).tobytes()).hexdigest()
+    digest = hashlib.sha256(f"{array.dtype.str}{array.shape}".encode())
+    digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return digest.hexdigest()

@@ -15,7 +15,7 @@ from wta_sae.base.errors import UserError
 from wta_sae.forecast.forecast import Forecast
 from wta_sae.forecast.machine_limits import this_machine
 from wta_sae.forecast.probe import processor_speed
-from wta_sae.forecast.rates import Rates, samples_in
+from wta_sae.forecast.rates import Rates, finished_in
 from wta_sae.forecast.workload import WorkflowJob
 
 JOB = re.compile(r"^(?:local)?rule (?P<rule>\w+):\n(?P<lines>(?:    .*\n)+)", re.MULTILINE)
@@ -33,7 +33,7 @@ def run(arguments: Namespace) -> None:
     config, jobs = planned(["--", *arguments.targets], asked)
     results = Path("results")
     machine = this_machine(results, arguments.cores, arguments.gpus)
-    rates = Rates(machine.gpus > 0, samples_in(results, config), processor_speed)
+    rates = Rates(finished_in(results, config), processor_speed)
     forecast = Forecast(config, jobs, machine, results / config["run"] / "lm", rates)
     print("\n".join(forecast.lines()))
     forecast.check()

@@ -4,8 +4,9 @@ from argparse import ArgumentParser, BooleanOptionalAction, Namespace
 from pathlib import Path
 
 from wta_sae.machine.fetched import model_origin
-from wta_sae.text.documents import EVALUATION, TRAIN, read_description, read_document_texts
+from wta_sae.text.documents import EVALUATION, TRAIN, document_texts, read_description
 from wta_sae.text.packing import PACKINGS
+from wta_sae.text.stored_texts import StoredTexts
 from wta_sae.text.tokenizer import load_tokenizer
 from wta_sae.text.tokenizing import write_tokens
 
@@ -29,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(arguments: Namespace) -> None:
     written = write_tokens(
         arguments.out,
-        read_document_texts(arguments.documents, arguments.split),
+        StoredTexts(document_texts(arguments.documents, arguments.split), arguments.out.parent),
         load_tokenizer(arguments.tokenizer),
         arguments.context_length,
         arguments.contexts,

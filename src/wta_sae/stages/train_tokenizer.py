@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from wta_sae.text.documents import TRAIN, read_document_texts
+from wta_sae.text.documents import TRAIN, document_texts
 from wta_sae.text.tokenizer_training import train_tokenizer
 
 
@@ -14,4 +14,4 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    train_tokenizer(read_document_texts(arguments.documents, TRAIN), arguments.vocabulary, arguments.out)
+    train_tokenizer(document_texts(arguments.documents, TRAIN), arguments.vocabulary, arguments.out)

@@ -22,7 +22,7 @@ from wta_sae.machine.files import anew, replacing
 TRAIN, EVALUATION = "train", "evaluation"
 DOCSTRING, CODE, PLAIN = "docstring", "code", "text"
 COLUMNS = ("text", "split", "package", "kind")
-DOCUMENTS_PER_ROW_GROUP = 5000
+DOCUMENTS_PER_ROW_GROUP = 1000  # of which reading has one in memory
 METADATA_KEY = b"wta_sae"
 NULL, EMPTY, DUPLICATE, UNLABELLED = "null", "empty", "duplicate", "unlabelled"  # why a text is left out
 REASONS = {NULL: "without text (null)", EMPTY: "with empty text", DUPLICATE: "duplicates", UNLABELLED: "without a label"}
@@ -182,14 +182,18 @@ def lopsided(metadata: Mapping[str, Any]) -> Iterator[str]:
 
 def read_documents(path: Path, split: str | None = None) -> list[Document]:
     """The documents of a file that `write_documents` wrote, in its order; of one split where one is named."""
-    documents = [Document(*row) for row in zip(*_columns(path, COLUMNS), strict=True)]
+    documents = (Document(*row) for row in _rows(path, COLUMNS))
     return [document for document in documents if split in (None, document.split)]
 
 
-def read_document_texts(path: Path, split: str) -> list[str]:
-    """The texts of one split that models are trained and evaluated on: all but the code, in the file's order."""
-    columns = zip(*_columns(path, ("text", "split", "kind")), strict=True)
-    return [text for text, its_split, kind in columns if its_split == split and kind != CODE]
+def document_texts(path: Path, split: str) -> Iterator[str]:
+    """The texts of one split that models are trained and evaluated on: all but the code, in the file's order.
+
+    They are read as they are asked for, DOCUMENTS_PER_ROW_GROUP at a time: of a text of any length so many are in memory.
+    """
+    for text, its_split, kind in _rows(path, ("text", "split", "kind")):
+        if its_split == split and kind != CODE:
+            yield text
 
 
 def read_description(path: Path) -> dict[str, Any]:
@@ -200,10 +204,13 @@ def read_description(path: Path) -> dict[str, Any]:
         raise _unreadable(path, error) from error
 
 
-def _columns(path: Path, names: tuple[str, ...]) -> list[list[str]]:
+def _rows(path: Path, names: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     try:
-        table = pq.read_table(path, columns=list(names))
-        return [table.column(name).to_pylist() for name in names]
+        with pq.ParquetFile(path) as file:
+            # One by one: iter_batches holds the more of a file the longer it is.
+            for number in range(file.num_row_groups):
+                group = file.read_row_group(number, columns=list(names))
+                yield from zip(*(group.column(name).to_pylist() for name in names), strict=True)
     except (OSError, pa.ArrowException, KeyError) as error:
         raise _unreadable(path, error) from error
 

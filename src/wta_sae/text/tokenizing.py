@@ -3,7 +3,7 @@
 Shape suffixes: C contexts, L positions.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +15,14 @@ from wta_sae.base.errors import UserError
 from wta_sae.base.progress import progress_bar
 from wta_sae.machine.tensor_files import array_sha256, write_tensors
 from wta_sae.text.packing import PACKINGS, Packed
+from wta_sae.text.stored_texts import Texts
 from wta_sae.text.tokenizer import bos_id, encode, special_ids, vocabulary_sha256
 
 DOCUMENTS_PER_BATCH = 512  # a batch is encoded by all threads at once
 
 
 def tokenize(
-    texts: Sequence[str],
+    texts: Texts,
     tokenizer: PreTrainedTokenizerBase,
     length: int,
     contexts: int | None = None,
@@ -58,7 +59,7 @@ def check_enough(packed: Packed, tokenizer: PreTrainedTokenizerBase, tokens: int
         )
 
 
-def _encoded(texts: Sequence[str], order: np.ndarray, tokenizer: PreTrainedTokenizerBase) -> Iterator[list[int]]:
+def _encoded(texts: Texts, order: np.ndarray, tokenizer: PreTrainedTokenizerBase) -> Iterator[list[int]]:
     with progress_bar("tokenizing", len(texts), "document") as bar:
         for start in range(0, len(order), DOCUMENTS_PER_BATCH):
             batch = [texts[index] for index in order[start : start + DOCUMENTS_PER_BATCH]]
@@ -69,7 +70,7 @@ def _encoded(texts: Sequence[str], order: np.ndarray, tokenizer: PreTrainedToken
 
 def write_tokens(
     path: Path,
-    texts: Sequence[str],
+    texts: Texts,
     tokenizer: PreTrainedTokenizerBase,
     length: int,
     contexts: int | None = None,
