@@ -47,7 +47,7 @@ def main() -> None:
     ]
     jobs = [job for job, *_ in finished]
     forecasts = {
-        name: Forecast(config, jobs, machine, run / "lm", Rates(samples, processor_speed))
+        name: Forecast(config, jobs, machine, run, Rates(samples, processor_speed))
         for name, samples in {"a probe": [], **({"other runs": others} if others else {})}.items()
     }
     seconds = {job: taken for job, _, taken in finished}

@@ -7,7 +7,10 @@ import yaml
 from snakemake.utils import update_config
 
 from workflow import ROOT, RULES, by_hand, new_checkout, snakemake
+from wta_sae.activations import text_caching
 from wta_sae.base.errors import UserError
+from wta_sae.base.writing import partial_path
+from wta_sae.forecast import space
 from wta_sae.forecast.forecast import PHASES, Forecast, duration
 from wta_sae.forecast.machine_limits import Machine
 from wta_sae.forecast.model_sizes import ModelSizes, model_sizes
@@ -45,8 +48,8 @@ def workload_of(config, sizes):
     return Workload(config, run_plan(config), sizes)
 
 
-def forecast_of(config, jobs, machine=LAPTOP, samples=(), fetched=ROOT / "nowhere"):
-    return Forecast(config, jobs, machine, fetched, Rates(samples, lambda: 1e11))
+def forecast_of(config, jobs, machine=LAPTOP, samples=(), run=ROOT / "nowhere"):
+    return Forecast(config, jobs, machine, run, Rates(samples, lambda: 1e11))
 
 
 @pytest.mark.parametrize(
@@ -204,17 +207,27 @@ def test_the_papers_cache_is_the_205_gb_that_its_preset_names():
         forecast_of(config, jobs, Machine(8, 1, 64e9, 80e9, 1e11)).check()
 
 
+def test_shards_that_an_interrupted_job_left_are_not_counted_twice(tmp_path):
+    config = config_of()  # whose cache takes 1.024 GB
+    little = LAPTOP._replace(free_disk=1_023_990_000)
+    jobs = [WorkflowJob("cache_activations", "activations")]
+    with pytest.raises(UserError, match=r"needs 1.0 GB of disk"):
+        forecast_of(config, jobs, little, run=tmp_path).check()
+    shard = partial_path(tmp_path / "activations") / "shard-00000.safetensors"
+    shard.parent.mkdir(parents=True)
+    shard.write_bytes(bytes(20_000))
+    forecast_of(config, jobs, little, run=tmp_path).check()
+
+
 def test_memory_that_is_not_there_is_refused_with_the_key():
     config = config_of("workflow/presets/pythia-410m.yaml", activations={"shard_tokens": 40_000_000})
     job = WorkflowJob("cache_activations", "activations", on_gpu=True)
-    with pytest.raises(
-        UserError, match=r"cache_activations activations needs 16\d GB of memory, of which 164 GB for two shards"
-    ):
+    with pytest.raises(UserError, match=r"cache_activations activations needs 16\d GB of memory, 164 GB of it for two shards"):
         forecast_of(config, [job], Machine(8, 1, 64e9, 80e9, 1e12)).check()
     config = config_of("workflow/presets/pythia-410m.yaml", training={"batch_tokens": 500_000})
     job = WorkflowJob("train_sae", "topk-k64", on_gpu=True)
     message = (
-        r"of GPU memory, of which 164 GB for a batch's activations, and there are 80 GB; lower training.batch_tokens: 500,000"
+        r"of GPU memory, 246 GB of it for a batch's activations, and there are 80 GB; lower training.batch_tokens: 500,000"
     )
     with pytest.raises(UserError, match=message):
         forecast_of(config, [job], Machine(8, 1, 64e9, 80e9, 1e12)).check()
@@ -227,6 +240,11 @@ def test_what_a_job_holds_is_on_the_gpu_where_it_has_one():
     weights = {part.what: part.bytes for part in here}["weights and moments"]
     assert weights == 4 * 2 * 128 * 2048 * 4
     assert {part.what: part.bytes for part in there}["weights and moments"] == weights
+
+
+def test_what_is_reckoned_with_is_as_it_is_elsewhere():
+    """Constants of modules that load torch."""
+    assert space.SHARD_TEXTS == text_caching.SHARD_TEXTS
 
 
 def test_a_phase_takes_as_long_as_its_jobs_side_by_side_and_no_less_than_the_longest():
@@ -243,6 +261,9 @@ def test_a_phase_takes_as_long_as_its_jobs_side_by_side_and_no_less_than_the_lon
 
 
 def test_words():
+    assert [str(one) for one in (LAPTOP, LAPTOP._replace(cores=1, gpus=2), Machine(64, 64, 0, 0, 1e12, cluster=True))] == [
+        *("on 2 cores", "on 1 core, 2 GPUs", "up to 64 at a time on a cluster")
+    ]
     assert [duration(seconds) for seconds in (0.2, 59.2, 61, 3599, 7500, 360_000)] == [
         *("1 s", "1 min 0 s", "1 min 1 s", "59 min 59 s", "2 h 5 min", "100 h 0 min")
     ]

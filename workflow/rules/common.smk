@@ -231,7 +231,7 @@ def announce():
     else:
         rates = Rates(finished, None)
         machine = a_cluster(Path("results"), workflow.nodes)
-    forecast = checked(Forecast, config, jobs, machine, Path(RUN, "lm"), rates)
+    forecast = checked(Forecast, config, jobs, machine, Path(RUN), rates)
     print(*forecast.lines(), sep="\n", file=sys.stderr, flush=True)
     checked(forecast.check)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from wta_sae.base.errors import UserError
+from wta_sae.base.writing import partial_path
 from wta_sae.forecast.machine_limits import Machine
 from wta_sae.forecast.model_sizes import model_sizes
 from wta_sae.forecast.rates import FEEDING, HERE, Rates
@@ -43,12 +44,12 @@ class Phase(NamedTuple):
 
 
 class Forecast:
-    """Of a run's jobs, by its config. fetched: where its language model is, or will be. Raises UserError as `run_plan`."""
+    """Of a run's jobs, by its config. run: its folder, which need not be there. Raises UserError as `run_plan`."""
 
-    def __init__(self, config: Mapping[str, Any], jobs: Iterable[WorkflowJob], machine: Machine, fetched: Path, rates: Rates):
-        self.config, self.machine = config, machine
+    def __init__(self, config: Mapping[str, Any], jobs: Iterable[WorkflowJob], machine: Machine, run: Path, rates: Rates):
+        self.config, self.machine, self.run = config, machine, run
         self.jobs = [job._replace(on_gpu=job.on_gpu and machine.gpus > 0) for job in jobs]
-        sizes = model_sizes(config["language_model"], fetched)
+        sizes = model_sizes(config["language_model"], run / "lm")
         self.workload = Workload(config, run_plan(config), sizes) if sizes else None
         self.rates = rates
 
@@ -110,7 +111,7 @@ class Forecast:
         if self.workload is None:
             return
         stores = disk_stores(self.jobs, self.workload)
-        needed, free = sum(store.bytes for store in stores), self.machine.free_disk
+        needed, free = sum(store.bytes for store in stores), self.machine.free_disk + self._shards_to_be_taken_over()
         if needed > free:
             largest = stores[0]
             raise UserError(
@@ -124,20 +125,29 @@ class Forecast:
                 on_device = [one for one in parts if (one.on_device and job.on_gpu) == (kind == "GPU memory")]
                 self._check_memory(job, on_device, kind, memory)
 
+    def _shards_to_be_taken_over(self) -> int:
+        """Bytes of the caches that are to be made: an interrupted job's, which the next one keeps, and old ones, which go."""
+        caches = [self.run / job.name for job in self.jobs if job.rule == "cache_activations"]
+        folders = [folder for cache in caches for folder in (cache, partial_path(cache))]
+        return sum(shard.stat().st_size for folder in folders for shard in folder.glob("shard-*"))
+
     def _check_memory(self, job: WorkflowJob, parts: list[Part], kind: str, memory: float) -> None:
         needed = sum(part.bytes for part in parts)
         if memory and needed > memory:
-            largest = max((part for part in parts if part.key), key=lambda part: part.bytes)
+            by_kind: dict[tuple[str, str], float] = {}
+            for part in parts:
+                if part.key:
+                    by_kind[part.what, part.key] = by_kind.get((part.what, part.key), 0) + part.bytes
+            what, key = max(by_kind, key=lambda one: by_kind[one])
             raise UserError(
-                f"{job.rule} {job.name} needs {in_words(needed)} of {kind}, of which {in_words(largest.bytes)} for "
-                f"{largest.what}, and there are {in_words(memory)}; lower {with_value(self.config, largest.key)}"
+                f"{job.rule} {job.name} needs {in_words(needed)} of {kind}, {in_words(by_kind[what, key])} of it for {what}, "
+                f"and there are {in_words(memory)}; lower {with_value(self.config, key)}"
             )
 
     def lines(self) -> Iterator[str]:
         """For a person to read."""
         machine, config = self.machine, self.config
-        gpus = f", {machine.gpus} GPU{'s' if machine.gpus > 1 else ''}" if machine.gpus else ""
-        yield f"{config['run']}: {number_of(self.jobs)}, on {machine.cores} core{'s' if machine.cores > 1 else ''}{gpus}"
+        yield f"{config['run']}: {number_of(self.jobs)}, {machine}"
         for phase in self.phases():
             yield _line(phase.name, phase.jobs, phase.seconds, f"by {', '.join(phase.sources)}")
         yield _line("all", self.jobs, self.seconds, "if nothing else runs")

@@ -13,13 +13,20 @@ CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")  # of a container
 
 
 class Machine(NamedTuple):
-    """cores: that jobs may use; gpus: jobs that have one at a time. Bytes; 0 where nobody says."""
+    """cores: that jobs may use; gpus: jobs that have one at a time. Bytes, 0 where unknown. cluster: whose nodes run them."""
 
     cores: int
     gpus: int
     memory: float
     gpu_memory: float
     free_disk: float
+    cluster: bool = False
+
+    def __str__(self) -> str:
+        if self.cluster:
+            return f"up to {self.cores} at a time on a cluster"
+        gpus = f", {self.gpus} GPU{'s' if self.gpus > 1 else ''}" if self.gpus else ""
+        return f"on {self.cores} core{'s' if self.cores > 1 else ''}{gpus}"
 
 
 def this_machine(results: Path, cores: int | None = None, gpus: int | None = None) -> Machine:
@@ -30,7 +37,7 @@ def this_machine(results: Path, cores: int | None = None, gpus: int | None = Non
 
 def a_cluster(results: Path, jobs: int) -> Machine:
     """Whose nodes run so many jobs at a time, each on a core and, where it asks for one, a GPU; their memory is unknown."""
-    return Machine(jobs, jobs, 0, 0, _free_disk(results))
+    return Machine(jobs, jobs, 0, 0, _free_disk(results), cluster=True)
 
 
 def _free_disk(results: Path) -> float:

@@ -6,9 +6,13 @@ from typing import Any, NamedTuple
 from wta_sae.forecast.workload import BYTES, WorkflowJob, Workload
 
 LIBRARIES, CUDA_LIBRARIES = 450e6, 2700e6  # what a job has in memory before it has read anything
+TRANSFORMERS = 200e6  # and what reading a language model adds
 ADAMS_COPIES = 4  # of each weight: itself, its gradient, two moments
-BATCH_COPIES, BATCH_COPIES_ON_GPU = 3, 10  # of B x F float32 that a training step holds at once, dense on a GPU
+BATCH_COPIES = 5  # of B x F float32 that an SAE in training holds
+DENSE_COPIES = 5  # more of them in a step on a GPU, where all of it is dense
 LOGIT_COPIES = 3  # the model's own, those of the residual's stand-in, and their softmax
+CODE_COPIES = 2  # of a batch's latents, float32
+SHARD_TEXTS = 1024  # at most, of the labelled texts
 FORWARD_COPIES = 8  # of a batch's residual stream, within a block
 BYTES_OF_A_PACKED_TOKEN = 16  # four copies: in the order of the text, with BOS, as tensors, and as they are written
 
@@ -33,6 +37,7 @@ def memory_parts(job: WorkflowJob, workload: Workload) -> Iterator[Part]:
     yield Part("libraries", CUDA_LIBRARIES if job.on_gpu else LIBRARIES, "", on_device=False)
     if job.rule in OF_LANGUAGE_MODEL:
         weights = sizes.parameters * BYTES[config["language_model"]["dtype"]]
+        yield Part("its library", TRANSFORMERS, "", on_device=False)
         yield Part("the language model", weights, "language_model.dtype")
         # It is read into the computer's memory first.
         yield Part("the language model", weights if job.on_gpu else 0, "language_model.dtype", on_device=False)
@@ -45,18 +50,25 @@ def memory_parts(job: WorkflowJob, workload: Workload) -> Iterator[Part]:
         case "train_sae":
             training = config["training"]
             for spec in workload.saes_of(job.name):
-                weights = 2 * sizes.width * workload.latents(spec) * 4
-                yield Part("weights and moments", ADAMS_COPIES * weights, "training.latents")
-            largest = max(workload.latents(spec) for spec in workload.saes_of(job.name))
-            copies = BATCH_COPIES_ON_GPU if job.on_gpu else BATCH_COPIES
-            yield Part("a batch's activations", copies * training["batch_tokens"] * largest * 4, "training.batch_tokens")
+                batch = training["batch_tokens"] * workload.latents(spec) * 4
+                yield Part(
+                    "weights and moments", ADAMS_COPIES * 2 * sizes.width * workload.latents(spec) * 4, "training.latents"
+                )
+                yield Part("a batch's activations", BATCH_COPIES * batch, "training.batch_tokens")
+            dense = DENSE_COPIES * training["batch_tokens"] * max(map(workload.latents, workload.saes_of(job.name))) * 4
+            yield Part("a batch's activations", dense if job.on_gpu else 0, "training.batch_tokens")
             yield Part("two shards", 2 * shard, "activations.shard_tokens")
             yield Part("a pinned shard", shard if job.on_gpu else 0, "activations.shard_tokens", on_device=False)
         case "evaluate_tokens" | "evaluate_matched":
             batch = config["evaluation"]["batch_contexts"] * workload.length
             yield Part("a batch's logits", LOGIT_COPIES * batch * sizes.vocabulary * 4, "evaluation.batch_contexts")
-            codes = BATCH_COPIES * batch * config["training"]["latents"] * 4
+            codes = CODE_COPIES * batch * config["training"]["latents"] * 4
             yield Part("a batch's activations", codes, "evaluation.batch_contexts")
+        case "evaluate_texts" | "evaluate_matched_texts":
+            residuals = min(SHARD_TEXTS, workload.all_texts) * workload.length * sizes.width * 4
+            yield Part("two shards of texts", 2 * residuals, "text.context_length", on_device=False)
+            codes = CODE_COPIES * config["evaluation"]["batch_texts"] * workload.length * config["training"]["latents"] * 4
+            yield Part("a batch's activations", codes, "evaluation.batch_texts")
         case "tokenize":
             packed = max(workload.tokens("train"), config["activations"]["tokens"])
             yield Part("the contexts", BYTES_OF_A_PACKED_TOKEN * packed, "text.train_contexts", on_device=False)

@@ -34,7 +34,7 @@ def run(arguments: Namespace) -> None:
     results = Path("results")
     machine = this_machine(results, arguments.cores, arguments.gpus)
     rates = Rates(finished_in(results, config), processor_speed)
-    forecast = Forecast(config, jobs, machine, results / config["run"] / "lm", rates)
+    forecast = Forecast(config, jobs, machine, results / config["run"], rates)
     print("\n".join(forecast.lines()))
     forecast.check()
 
