@@ -7,6 +7,7 @@ def test_what_was_spent_reads_back_from_a_log():
     assert read_spent(f"some output\n{Spent(12.5, 20.25, 640)}\n") == Spent(12.5, 20.25, 640)
     assert read_spent(f"{Spent(1, 1, 1)}\nrun again\n{Spent(2, 3, 4)}\n") == Spent(2, 3, 4)
     assert read_spent(f"{Spent(2, 3, 4, on_gpu=True)}\n") == Spent(2, 3, 4, on_gpu=True)
+    assert read_spent(f"{Spent(0.004, 0.08, 25)}\n").seconds == 0.004  # the least of jobs has taken some time
     assert read_spent("killed\n") is None
 
 

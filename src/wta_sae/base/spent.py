@@ -27,7 +27,7 @@ class Spent(NamedTuple):
     def __str__(self) -> str:
         processor = f"{self.processor_seconds:.2f} s of processor time"
         on_gpu = ", on a GPU" if self.on_gpu else ""
-        return f"took {self.seconds:.2f} s, {processor}, {self.megabytes:.0f} MB at the most{on_gpu}"
+        return f"took {self.seconds:.3f} s, {processor}, {self.megabytes:.0f} MB at the most{on_gpu}"
 
 
 def spent_since(start: float) -> Spent:
