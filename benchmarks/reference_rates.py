@@ -48,17 +48,32 @@ def speed_of_steps(printed: str) -> float:
     return 2 * DENSE_PRODUCTS * TOKENS * WIDTH * LATENTS / (sum(seconds) / len(seconds))
 
 
+def jobs_by_rule(runs: list[Path]) -> dict[str, list[FinishedJob]]:
+    found: dict[str, list[FinishedJob]] = defaultdict(list)
+    for run in runs:
+        for job in finished_of(run, read_json(run / "config.json")):
+            found[job.rule].append(job)
+    return dict(found)
+
+
+def largest(jobs: list[FinishedJob]) -> float:
+    return max((job.operations for job in jobs), default=-1.0)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("device", choices=["cpu", "gpu"])
     parser.add_argument("runs", type=Path, nargs="+", help="folders of finished runs")
+    parser.add_argument(
+        "--otherwise", type=Path, nargs="*", default=[], help="runs for the rules of which the others ran no job as large"
+    )
     parser.add_argument("--steps", type=Path, help="what gpu_speed.py printed: its steps stand for training's, which are many")
     parser.add_argument("--feeding", type=Path, help="what feeding_speed.py printed")
     arguments = parser.parse_args()
-    samples = defaultdict(list)
-    for run in arguments.runs:
-        for sample in finished_of(run, read_json(run / "config.json")):
-            samples[sample.rule].append(sample)
+    samples = jobs_by_rule(arguments.runs)
+    for rule, jobs in jobs_by_rule(arguments.otherwise).items():
+        if largest(jobs) > largest(samples.get(rule, [])):
+            samples[rule] = samples.get(rule, []) + jobs
     print("device,rule,start,speed")
     if arguments.device == "cpu":
         print(f"cpu,{PROBE},0,{processor_speed():.3g}")

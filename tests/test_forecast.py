@@ -25,6 +25,7 @@ from wta_sae.forecast.rates import (
     Rates,
     finished_in,
     fitted,
+    measured,
     reference_rates,
 )
 from wta_sae.forecast.space import disk_stores, in_words, memory_parts
@@ -103,7 +104,8 @@ def test_operations_by_hand():
     block = 24 * 10**2 + 2 * 8 * 10
     assert workload.operations(WorkflowJob("cache_activations", "activations")) == 1000 * 2 * block
     assert workload.operations(WorkflowJob("train_sae", "topk-k4")) == 2 * 5 * 2000 * 10 * 64
-    assert workload.operations(WorkflowJob("tokenize", "evaluation")) == 8 * 3e6  # of all text
+    assert workload.operations(WorkflowJob("tokenize", "evaluation")) == 512 * 8
+    assert workload.operations(WorkflowJob("train_tokenizer")) == 8 * 3e6
     everything, upper = 3 * block + 2 * 10 * 100, block + 2 * 10 * 100
     core = 512 * 8 * (everything + 1 * (upper + 4 * 10 * 64))
     assert workload.operations(WorkflowJob("evaluate_tokens", "topk-k4")) == core + 2 * 10 * 64**2
@@ -125,6 +127,15 @@ def test_rates_say_again_what_jobs_took():
     assert [rate.seconds(sample.operations) for sample in samples] == pytest.approx([12, 32])
     assert fitted(samples, start=100.0).start == 6.0  # no more than half of the fastest one
     assert fitted([FinishedJob("table1", 0, 2.0), FinishedJob("table1", 0, 4.0)], 1.0) == Rate(3.0, math.inf)
+
+
+def test_small_jobs_that_have_run_here_say_how_fast_the_machine_is_and_not_how_time_grows():
+    known = Rate(2.0, 1e9)
+    small = [FinishedJob("train_sae", 1e6, 4.0), FinishedJob("train_sae", 1e6, 4.0)]  # nearly all of it is start
+    rate = measured(small, known)
+    assert sum(rate.seconds(job.operations) for job in small) == pytest.approx(8)
+    assert rate.seconds(1e12) == pytest.approx(2 * known.seconds(1e12), rel=1e-3)  # and not 1e6 times as long as a small one
+    assert measured(small, None) == fitted(small, math.inf)
 
 
 def test_rates_come_from_here_then_from_a_probe_and_a_gpus_from_elsewhere():

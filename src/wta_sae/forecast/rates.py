@@ -32,6 +32,10 @@ class Rate(NamedTuple):
     def seconds(self, operations: float) -> float:
         return self.start + operations / self.speed
 
+    def times(self, factor: float) -> "Rate":
+        """Of a machine that takes so many times as long."""
+        return Rate(self.start * factor, self.speed / factor)
+
 
 class FinishedJob(NamedTuple):
     """What one finished job had to compute, and took."""
@@ -58,14 +62,25 @@ class Rates:
         self._faster: float | None = None
 
     def of(self, rule: str, on_gpu: bool) -> tuple[Rate, str]:
-        known = self.reference["gpu" if on_gpu else "cpu"].get(rule, Rate(UNKNOWN_START, math.inf))
-        if (rule, on_gpu) in self.finished:
-            return fitted(self.finished[rule, on_gpu], known.start), HERE
+        known = self.reference["gpu" if on_gpu else "cpu"].get(rule)
+        if jobs := self.finished.get((rule, on_gpu)):
+            return measured(jobs, known), HERE
+        known = known or Rate(UNKNOWN_START, math.inf)
         if self._probe is None or on_gpu:
             return known, ELSEWHERE
         if self._faster is None:
             self._faster = self._probe() / self.reference["cpu"][PROBE].speed
-        return Rate(known.start / self._faster, known.speed * self._faster), PROBED
+        return known.times(1 / self._faster), PROBED
+
+
+def measured(jobs: list[FinishedJob], known: Rate | None) -> Rate:
+    """The rate that says of finished jobs together what they took: the known one of another machine, made longer or shorter.
+
+    How time grows with the size is the known rate's to say, for jobs of one size do not tell it. Without one, `fitted`.
+    """
+    if known is None:
+        return fitted(jobs, math.inf)
+    return known.times(sum(job.seconds for job in jobs) / sum(known.seconds(job.operations) for job in jobs))
 
 
 def fitted(jobs: list[FinishedJob], start: float) -> Rate:

@@ -160,8 +160,8 @@ class Workload:
 
 
 FORMULAS: dict[str, Callable[[Workload, str], float]] = {
-    # Of all text, whichever part of it is packed; a character is counted as one.
-    "tokenize": lambda work, _: work.characters,
+    # A token, or a character, is counted as one.
+    "tokenize": lambda work, name: work.tokens(name),
     "train_tokenizer": lambda work, _: work.characters,
     "train_language_model": Workload.train_language_model,
     "cache_activations": Workload.cache_activations,
