@@ -7,7 +7,6 @@ their arithmetic had no size.
 """
 
 import argparse
-import math
 import re
 from collections import defaultdict
 from pathlib import Path
@@ -35,7 +34,7 @@ def line_through(samples: list[FinishedJob]) -> Rate:
     slope = np.cov(x, y, aweights=weights, bias=True)[0, 1] / spread if spread else 0.0
     start = from_y - slope * from_x
     if slope <= 0:
-        return fitted(samples, math.inf)
+        return fitted(samples)
     if start < LEAST_START:
         start, slope = LEAST_START, (weights * x * (y - LEAST_START)).sum() / (weights * x**2).sum()
     return Rate(start, 1 / slope)

@@ -11,7 +11,8 @@ from wta_sae.activations import text_caching
 from wta_sae.base.errors import UserError
 from wta_sae.base.writing import partial_path
 from wta_sae.forecast import space
-from wta_sae.forecast.forecast import PHASES, Forecast, duration
+from wta_sae.forecast.announcement import announcement
+from wta_sae.forecast.forecast import PHASES, Forecast
 from wta_sae.forecast.machine_limits import Machine
 from wta_sae.forecast.model_sizes import ModelSizes, model_sizes
 from wta_sae.forecast.rates import (
@@ -28,7 +29,8 @@ from wta_sae.forecast.rates import (
     measured,
     reference_rates,
 )
-from wta_sae.forecast.space import disk_stores, in_words, memory_parts
+from wta_sae.forecast.space import disk_stores, memory_parts
+from wta_sae.forecast.words import duration, in_words
 from wta_sae.forecast.workload import FORMULAS, WorkflowJob, Workload
 from wta_sae.plan.run_plan import run_plan
 from wta_sae.stages.plan import jobs_in
@@ -121,12 +123,11 @@ def test_saes_trained_together_are_counted_together():
 
 
 def test_rates_say_again_what_jobs_took():
-    samples = [FinishedJob("train_sae", 1e9, 12.0), FinishedJob("train_sae", 3e9, 32.0)]
-    rate = fitted(samples, start=2.0)
-    assert rate == Rate(2.0, 4e9 / 40)
-    assert [rate.seconds(sample.operations) for sample in samples] == pytest.approx([12, 32])
-    assert fitted(samples, start=100.0).start == 6.0  # no more than half of the fastest one
-    assert fitted([FinishedJob("table1", 0, 2.0), FinishedJob("table1", 0, 4.0)], 1.0) == Rate(3.0, math.inf)
+    samples = [FinishedJob("train_sae", 1e9, 12.0), FinishedJob("train_sae", 3e9, 24.0)]
+    rate = fitted(samples)
+    assert rate == Rate(6.0, 4e9 / 24)  # half of the fastest one is start
+    assert [rate.seconds(sample.operations) for sample in samples] == pytest.approx([12, 24])
+    assert fitted([FinishedJob("table1", 0, 2.0), FinishedJob("table1", 0, 4.0)]) == Rate(3.0, math.inf)
 
 
 def test_small_jobs_that_have_run_here_say_how_fast_the_machine_is_and_not_how_time_grows():
@@ -135,7 +136,7 @@ def test_small_jobs_that_have_run_here_say_how_fast_the_machine_is_and_not_how_t
     rate = measured(small, known)
     assert sum(rate.seconds(job.operations) for job in small) == pytest.approx(8)
     assert rate.seconds(1e12) == pytest.approx(2 * known.seconds(1e12), rel=1e-3)  # and not 1e6 times as long as a small one
-    assert measured(small, None) == fitted(small, math.inf)
+    assert measured(small, None) == fitted(small)
 
 
 def test_rates_come_from_here_then_from_a_probe_and_a_gpus_from_elsewhere():
@@ -209,7 +210,7 @@ def test_the_papers_cache_is_the_205_gb_that_its_preset_names():
     config = config_of("workflow/presets/pythia-410m.yaml")
     jobs = [WorkflowJob("cache_activations", "activations", on_gpu=True)]
     forecast = forecast_of(config, jobs, Machine(8, 1, 64e9, 80e9, 1e12))
-    assert any("205 GB cached activations" in line for line in forecast.lines())
+    assert any("205 GB cached activations" in line for line in announcement(forecast))
     forecast.check()
     refusal = (
         r"needs 205 GB of disk, of which 205 GB are cached activations, .* 100 GB free; lower activations.tokens: 100,000,000"

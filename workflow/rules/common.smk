@@ -12,6 +12,7 @@ from wta_sae.base.errors import UserError
 from wta_sae.base.gpus import visible_gpus
 from wta_sae.base.job_logs import OwnLogs, shorten_jobs
 from wta_sae.base.refusals import FOLDER_VARIABLE, refusal
+from wta_sae.forecast.announcement import announcement
 from wta_sae.forecast.forecast import Forecast
 from wta_sae.forecast.machine_limits import a_cluster, this_machine
 from wta_sae.forecast.rates import Rates, finished_in
@@ -232,7 +233,7 @@ def announce():
         rates = Rates(finished, None)
         machine = a_cluster(Path("results"), workflow.nodes)
     forecast = checked(Forecast, config, jobs, machine, Path(RUN), rates)
-    print(*forecast.lines(), sep="\n", file=sys.stderr, flush=True)
+    print(*announcement(forecast), sep="\n", file=sys.stderr, flush=True)
     checked(forecast.check)
 
 

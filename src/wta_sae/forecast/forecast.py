@@ -1,4 +1,4 @@
-"""What a run will take, in words, and whether this machine has it."""
+"""What a run will take, and whether this machine has it."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
@@ -10,10 +10,10 @@ from wta_sae.base.writing import partial_path
 from wta_sae.forecast.machine_limits import Machine
 from wta_sae.forecast.model_sizes import model_sizes
 from wta_sae.forecast.rates import FEEDING, HERE, Rates
-from wta_sae.forecast.space import Part, disk_stores, in_words, memory_parts, with_value
+from wta_sae.forecast.space import Part, Store, disk_stores, memory_parts
+from wta_sae.forecast.words import in_words, with_value
 from wta_sae.forecast.workload import WorkflowJob, Workload
 from wta_sae.plan.run_plan import run_plan
-from wta_sae.plan.schedule import steps_of
 
 # What runs mostly at the same time; a rule of none of them makes a table, a figure or a page.
 PHASES = {
@@ -76,14 +76,10 @@ class Forecast:
         rate, source = self.rates.of(job.rule, job.on_gpu)
         seconds = rate.seconds(self.workload.operations(job) if self.workload else 0)
         if job.rule == "train_sae" and job.on_gpu and self.workload and source != HERE:
-            seconds = max(seconds, rate.start + self._steps() * self._seconds_to_read_a_batch(self.workload))
+            seconds = max(seconds, rate.start + self.workload.steps * self.seconds_to_read_a_batch(self.workload))
         return seconds
 
-    def _steps(self) -> int:
-        activations, training = self.config["activations"], self.config["training"]
-        return steps_of(activations["tokens"], training["epochs"], training["batch_tokens"])
-
-    def _seconds_to_read_a_batch(self, workload: Workload) -> float:
+    def seconds_to_read_a_batch(self, workload: Workload) -> float:
         return workload.bytes_of_a_step / self.rates.reference["gpu"][FEEDING].speed
 
     def saes_that_keep_a_gpu_busy(self, workload: Workload) -> int:
@@ -91,9 +87,9 @@ class Forecast:
         rate, _ = self.rates.of("train_sae", on_gpu=True)
         one = next(iter(workload.plan.saes))
         arithmetic = (
-            workload.operations(WorkflowJob("train_sae", one)) / len(workload.saes_of(one)) / rate.speed / self._steps()
+            workload.operations(WorkflowJob("train_sae", one)) / len(workload.saes_of(one)) / rate.speed / workload.steps
         )
-        return math.ceil(self._seconds_to_read_a_batch(workload) / arithmetic)
+        return math.ceil(self.seconds_to_read_a_batch(workload) / arithmetic)
 
     def _phase(self, name: str, jobs: list[WorkflowJob]) -> Phase:
         taken = [self.job_seconds(job) for job in jobs]
@@ -106,11 +102,18 @@ class Forecast:
         seconds = max(*taken, beside_each_other) if len(taken) > 1 else taken[0]
         return Phase(name, jobs, seconds + BETWEEN_JOBS * len(jobs), tuple(dict.fromkeys(sources)))
 
+    def stores(self) -> list[Store]:
+        """What the jobs put on the disk; nothing is known where the language model's sizes are not."""
+        return disk_stores(self.jobs, self.workload) if self.workload else []
+
+    def memory(self, job: WorkflowJob, of_gpu: bool) -> list[Part]:
+        """What a job holds in a GPU's memory, or in the computer's; likewise."""
+        parts = memory_parts(job, self.workload) if self.workload else ()
+        return [part for part in parts if (part.on_device and job.on_gpu) == of_gpu]
+
     def check(self) -> None:
         """Raises UserError where the disk is too small for what the jobs write, or the memory for what one of them holds."""
-        if self.workload is None:
-            return
-        stores = disk_stores(self.jobs, self.workload)
+        stores = self.stores()
         needed, free = sum(store.bytes for store in stores), self.machine.free_disk + self._shards_to_be_taken_over()
         if needed > free:
             largest = stores[0]
@@ -120,10 +123,8 @@ class Forecast:
                 "a larger disk"
             )
         for job in self.jobs:
-            parts = list(memory_parts(job, self.workload))
-            for kind, memory in (("memory", self.machine.memory), ("GPU memory", self.machine.gpu_memory)):
-                on_device = [one for one in parts if (one.on_device and job.on_gpu) == (kind == "GPU memory")]
-                self._check_memory(job, on_device, kind, memory)
+            self._check_memory(job, self.memory(job, of_gpu=False), "memory", self.machine.memory)
+            self._check_memory(job, self.memory(job, of_gpu=True), "GPU memory", self.machine.gpu_memory)
 
     def _shards_to_be_taken_over(self) -> int:
         """Bytes of the caches that are to be made: an interrupted job's, which the next one keeps, and old ones, which go."""
@@ -143,82 +144,3 @@ class Forecast:
                 f"{job.rule} {job.name} needs {in_words(needed)} of {kind}, {in_words(by_kind[what, key])} of it for {what}, "
                 f"and there are {in_words(memory)}; lower {with_value(self.config, key)}"
             )
-
-    def lines(self) -> Iterator[str]:
-        """For a person to read."""
-        machine, config = self.machine, self.config
-        yield f"{config['run']}: {number_of(self.jobs)}, {machine}"
-        for phase in self.phases():
-            yield _line(phase.name, phase.jobs, phase.seconds, f"by {', '.join(phase.sources)}")
-        yield _line("all", self.jobs, self.seconds, "if nothing else runs")
-        yield from self._work()
-        if self.workload is None:
-            yield "  disk, memory and part of the time are not known before the language model has been fetched"
-            return
-        if stores := disk_stores(self.jobs, self.workload):
-            largest = ", ".join(f"{in_words(one.bytes)} {one.what}" for one in stores[:3])
-            needed = in_words(sum(store.bytes for store in stores))
-            yield f"  disk: {needed} ({largest}); {in_words(machine.free_disk)} free"
-        yield from self._memory()
-
-    def _work(self) -> Iterator[str]:
-        rules = {job.rule for job in self.jobs}
-        activations, training = self.config["activations"], self.config["training"]
-        if "cache_activations" in rules:
-            yield f"  cached: {activations['tokens']:,} tokens in {activations['dtype']}"
-        if "train_sae" in rules and self.workload:
-            saes = sum(len(self.workload.saes_of(job.name)) for job in self.jobs if job.rule == "train_sae")
-            yield f"  trained: {saes} SAEs, {self._steps():,} steps each of {training['batch_tokens']:,} tokens"
-            if self.machine.gpus:
-                size, wait = self.workload.bytes_of_a_step, 1000 * self._seconds_to_read_a_batch(self.workload)
-                together = self.saes_that_keep_a_gpu_busy(self.workload)
-                yield (
-                    f"  fed: {in_words(size)} a step, in {wait:.0f} ms from a disk; training.saes_together: {together} keeps a "
-                    f"GPU busy, here it is {training['saes_together']}"
-                )
-        fetched = [*self._fetched(rules)]
-        if fetched:
-            yield f"  fetched from the hub, in the time that your network takes: {', '.join(fetched)}"
-
-    def _fetched(self, rules: set[str]) -> Iterator[str]:
-        if "fetch_language_model" in rules:
-            model = self.config["language_model"]["hub"]
-            yield f"{model['name']} at {model['revision']}"
-        if "fetch_text" in rules:
-            text = self.config["text"]["hub"]
-            yield f"{text['name']} at {text['revision']}, {text['characters']:,} characters"
-        for job in self.jobs:
-            if job.rule == "fetch_labelled_texts":
-                dataset = self.config["labelled_texts"]["hub"]["datasets"][job.name]
-                yield f"{dataset['name']} at {dataset['revision']}"
-
-    def _memory(self) -> Iterator[str]:
-        for kind, of_gpu, memory in (
-            ("memory", False, self.machine.memory),
-            ("GPU memory", True, self.machine.gpu_memory),
-        ):
-            needed = {
-                job: sum(part.bytes for part in memory_parts(job, self.workload) if (part.on_device and job.on_gpu) == of_gpu)
-                for job in self.jobs
-                if self.workload
-            }
-            if needed and (most := max(needed, key=lambda job: needed[job])) and needed[most]:
-                has = f"; {in_words(memory)} here" if memory else ""
-                yield f"  {kind}: {in_words(needed[most])} at the most, by {most.rule}{has}"
-
-
-def _line(name: str, jobs: list[WorkflowJob], seconds: float, remark: str) -> str:
-    return f"  {name:<23}{number_of(jobs):>9}  {duration(seconds):>12}  {remark}"
-
-
-def number_of(jobs: list[WorkflowJob]) -> str:
-    return f"{len(jobs):,} job{'' if len(jobs) == 1 else 's'}"
-
-
-def duration(seconds: float) -> str:
-    """75 -> "1 min 15 s"; 7500 -> "2 h 5 min"."""
-    seconds = math.ceil(seconds)
-    hours, minutes = seconds // 3600, seconds % 3600 // 60
-    if hours:
-        return f"{hours:,} h {minutes} min"
-    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"

@@ -20,7 +20,7 @@ PROBE = "probe"  # its row of a machine's own speed
 FEEDING = "feeding"  # and of the bytes a second that come from a disk to a trainer
 UNKNOWN_START = 4.0  # seconds of a rule that was never measured
 HERE, PROBED, ELSEWHERE = "runs on this machine", "a probe of this machine", "docs/performance.md"
-MOSTLY = 0.5  # of a measured job's time: more than that is not taken for its start
+STARTING = 0.5  # of a job's time, where no other size tells
 
 
 class Rate(NamedTuple):
@@ -79,16 +79,16 @@ def measured(jobs: list[FinishedJob], known: Rate | None) -> Rate:
     How time grows with the size is the known rate's to say, for jobs of one size do not tell it. Without one, `fitted`.
     """
     if known is None:
-        return fitted(jobs, math.inf)
+        return fitted(jobs)
     return known.times(sum(job.seconds for job in jobs) / sum(known.seconds(job.operations) for job in jobs))
 
 
-def fitted(jobs: list[FinishedJob], start: float) -> Rate:
-    """The rate at which jobs took what they took, where they start as fast as told, or in half of the fastest one's time."""
+def fitted(jobs: list[FinishedJob]) -> Rate:
+    """The rate at which jobs took what they took, where they start in STARTING of the fastest one's time."""
     operations = sum(job.operations for job in jobs)
     if not operations:
         return Rate(sum(job.seconds for job in jobs) / len(jobs), math.inf)
-    start = min(start, *(MOSTLY * job.seconds for job in jobs))
+    start = STARTING * min(job.seconds for job in jobs)
     return Rate(start, operations / sum(job.seconds - start for job in jobs))
 
 

@@ -1,7 +1,7 @@
 """What a run's jobs need of disk and memory, in bytes: about, from what is largest in each."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from wta_sae.forecast.workload import BYTES, WorkflowJob, Workload
 
@@ -100,7 +100,7 @@ def disk_stores(jobs: Iterable[WorkflowJob], workload: Workload) -> list[Store]:
                     "activations.tokens",
                 )
             case "cache_texts":
-                residuals = workload.texts(job.name) * workload.length * sizes.width * 4
+                residuals = workload.texts[job.name] * workload.length * sizes.width * 4
                 add("residuals of labelled texts", residuals, "labelled_texts.train_per_class")
             case "train_sae":
                 for spec in workload.saes_of(job.name):  # and a checkpoint, until it is trained
@@ -113,20 +113,3 @@ def disk_stores(jobs: Iterable[WorkflowJob], workload: Workload) -> list[Store]:
             case "tokenize":
                 add("tokens", workload.tokens(job.name) * 4, "text.train_contexts")
     return sorted(found.values(), key=lambda store: -store.bytes)
-
-
-def in_words(size: float) -> str:
-    """1.5e9 -> "1.5 GB"."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
-
-
-def with_value(config: Mapping[str, Any], key: str) -> str:
-    """A key with its value, for a line that a user reads: "activations.tokens: 100,000,000"."""
-    value: Any = config
-    for part in key.split("."):
-        value = value[part]
-    return f"{key}: {value:,}" if isinstance(value, int) else f"{key}: {value}" if isinstance(value, str) else key

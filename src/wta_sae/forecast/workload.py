@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from wta_sae.forecast.model_sizes import ModelSizes
-from wta_sae.plan.labelled_sets import class_sets, concept_pairs
+from wta_sae.plan.labelled_sets import text_counts
 from wta_sae.plan.run_plan import RunPlan
 from wta_sae.plan.saes import SAESpec
 from wta_sae.plan.schedule import steps_of
@@ -19,7 +19,6 @@ BYTES = {"float32": 4, "bfloat16": 2}
 FORWARD_AND_BACK = 3  # forward passes that a training step of a language model costs
 CHARACTERS_OF_A_PACKAGE = 3e6  # of documentation: the default run's eight packages have 24.6 million
 CHARACTERS_OF_A_TOKEN = 4
-TEXTS_OF_A_PAIR = 6  # groups of a pair of concepts: four quadrants, and two of the biased set once more
 
 
 class WorkflowJob(NamedTuple):
@@ -43,6 +42,8 @@ class Workload:
     def __init__(self, config: Mapping[str, Any], plan: RunPlan, sizes: ModelSizes):
         self.config, self.plan, self.sizes = config, plan, sizes
         self.length = config["text"]["context_length"]
+        self.texts = text_counts(config)
+        self.all_texts = sum(self.texts.values())
         # Of a token: a block's weights, and scores and their use over half a context; two operations a weight.
         block = 24 * sizes.width**2 + 2 * self.length * sizes.width
         self.lower = (config["language_model"]["layer"] + 1) * block
@@ -60,19 +61,6 @@ class Workload:
 
     def latents(self, spec: SAESpec) -> int:
         return int(dict(spec.training).get("latents", self.config["training"]["latents"]))
-
-    def texts(self, name: str) -> int:
-        """How many labelled texts a set or a pair has: `classes/NAME` or `quadrants/NAME`."""
-        counts, (kind, _, labelled) = self.config["labelled_texts"], name.partition("/")
-        if kind == "quadrants":
-            return TEXTS_OF_A_PAIR * (counts["train_per_quadrant"] + counts["test_per_quadrant"])
-        classes = next(len(one.classes) for one in class_sets(self.config) if one.name == labelled)
-        return classes * (counts["train_per_class"] + counts["test_per_class"])
-
-    @property
-    def all_texts(self) -> int:
-        names = [f"classes/{one.name}" for one in class_sets(self.config)]
-        return sum(map(self.texts, [*names, *(f"quadrants/{pair.name}" for pair in concept_pairs(self.config))]))
 
     @property
     def characters(self) -> float:
@@ -101,6 +89,12 @@ class Workload:
     def train_saes(self, name: str) -> float:
         seen = self.config["activations"]["tokens"] * self.config["training"]["epochs"]
         return sum(2 * DENSE_PRODUCTS * seen * self.sizes.width * self.latents(spec) for spec in self.saes_of(name))
+
+    @property
+    def steps(self) -> int:
+        """Of every SAE's training."""
+        activations, training = self.config["activations"], self.config["training"]
+        return steps_of(activations["tokens"], training["epochs"], training["batch_tokens"])
 
     @property
     def bytes_of_a_step(self) -> float:
@@ -153,10 +147,10 @@ class Workload:
         return contexts * self.length * (self.lower + sum(map(self._pass_of_an_sae, self.plan.browsed)))
 
     def cache_texts(self, name: str) -> float:
-        return self.texts(name) * self.length * self.lower
+        return self.texts[name] * self.length * self.lower
 
     def train_probes(self, name: str) -> float:
-        return self.texts(name) * self.length * self.sizes.width
+        return self.texts[name] * self.length * self.sizes.width
 
 
 FORMULAS: dict[str, Callable[[Workload, str], float]] = {

@@ -19,8 +19,8 @@ from wta_sae.base.errors import UserError, first_line
 from wta_sae.plan.model_limits import check_layer
 
 TRIED_SEQUENCES, TRIED_POSITIONS = 2, 8
-# Of the logits' spread: what another order of the same sums may change, in float32 and in a coarser type.
-ROUNDING, ROUNDINGS = 1e-4, 4
+# Of the logits' spread: what another order of the same sums may change; of a coarser type than float32, in its own steps.
+ROUNDING, ROUNDING_STEPS = 1e-4, 4
 
 
 class _Reached(Exception):  # noqa: N818 (no error: how a forward pass ends early)
@@ -173,7 +173,7 @@ def _giver(output: Any) -> Callable[..., Any]:
 
 
 def _differ(logits_BLV: Tensor, others_BLV: Tensor) -> bool:
-    allowed = max(ROUNDING, ROUNDINGS * torch.finfo(logits_BLV.dtype).eps)
+    allowed = max(ROUNDING, ROUNDING_STEPS * torch.finfo(logits_BLV.dtype).eps)
     one_BLV, other_BLV = logits_BLV.float(), others_BLV.float()
     return bool((one_BLV - other_BLV).norm() > allowed * (other_BLV - other_BLV.mean()).norm())
 

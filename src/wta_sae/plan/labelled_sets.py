@@ -186,6 +186,7 @@ def _two(values: list[Any]) -> tuple[str, str]:
 
 
 LARGE = 2e9  # bytes
+QUADRANTS_OF_A_PAIR = 6  # as many texts as so many quadrants have: two of the four once more, for the biased set
 
 
 def residuals_are_large(config: Mapping[str, Any]) -> bool:
@@ -195,8 +196,15 @@ def residuals_are_large(config: Mapping[str, Any]) -> bool:
     """
     if config["language_model"]["source"] != "train":
         return True
-    counts = config["labelled_texts"]
-    of_classes = sum(len(one.classes) for one in class_sets(config)) * (counts["train_per_class"] + counts["test_per_class"])
-    of_pairs = 6 * len(concept_pairs(config)) * (counts["train_per_quadrant"] + counts["test_per_quadrant"])
     numbers = config["text"]["context_length"] * config["language_model"]["train"]["width"]
-    return 4 * numbers * (of_classes + of_pairs) > LARGE
+    return 4 * numbers * sum(text_counts(config).values()) > LARGE
+
+
+def text_counts(config: Mapping[str, Any]) -> dict[str, int]:
+    """How many texts each set and pair has at most: `classes/NAME` and `quadrants/NAME`."""
+    counts = config["labelled_texts"]
+    a_class = counts["train_per_class"] + counts["test_per_class"]
+    a_quadrant = counts["train_per_quadrant"] + counts["test_per_quadrant"]
+    return {f"classes/{one.name}": len(one.classes) * a_class for one in class_sets(config)} | {
+        f"quadrants/{pair.name}": QUADRANTS_OF_A_PAIR * a_quadrant for pair in concept_pairs(config)
+    }

@@ -12,6 +12,7 @@ import yaml
 from snakemake.utils import update_config
 
 from wta_sae.base.errors import UserError
+from wta_sae.forecast.announcement import announcement
 from wta_sae.forecast.forecast import Forecast
 from wta_sae.forecast.machine_limits import this_machine
 from wta_sae.forecast.probe import processor_speed
@@ -29,26 +30,26 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(arguments: Namespace) -> None:
-    asked = ["--configfile", *map(str, arguments.configfile)] if arguments.configfile else []
-    config, jobs = planned(["--", *arguments.targets], asked)
+    config, jobs = planned(arguments.targets, arguments.configfile)
     results = Path("results")
     machine = this_machine(results, arguments.cores, arguments.gpus)
     rates = Rates(finished_in(results, config), processor_speed)
     forecast = Forecast(config, jobs, machine, results / config["run"], rates)
-    print("\n".join(forecast.lines()))
+    print("\n".join(announcement(forecast)))
     forecast.check()
 
 
-def planned(targets: list[str], configfiles: list[str]) -> tuple[dict[str, Any], list[WorkflowJob]]:
+def planned(targets: list[str], configfiles: list[Path]) -> tuple[dict[str, Any], list[WorkflowJob]]:
     """The run's config as Snakemake merges it, and the jobs that it would run. Raises UserError with what it refuses."""
-    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "--nolock", *configfiles, *targets]
+    command = [sys.executable, "-m", "snakemake", "--dry-run", "--cores", "1", "--nolock"]
+    command += [*(["--configfile", *map(str, configfiles)] if configfiles else []), "--", *targets]
     process = subprocess.run(command, capture_output=True, text=True, check=False)
     output = process.stdout + process.stderr
     if process.returncode:
         raise UserError(next((line for line in process.stderr.splitlines()[::-1] if line.strip()), "snakemake failed"))
     config: dict[str, Any] = {}
-    for file in ("config.yaml", *configfiles[1:]):
-        update_config(config, yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {})
+    for file in (Path("config.yaml"), *configfiles):
+        update_config(config, yaml.safe_load(file.read_text(encoding="utf-8")) or {})
     return config, list(jobs_in(output))
 
 
