@@ -62,6 +62,12 @@ rule all:
         "<run>/metrics.csv",
 
 
+# All that needs a network.
+rule fetched:
+    input:
+        FETCHED,
+
+
 # Snakemake's own limit, of 100 jobs a second, has it look for jobs to start every second, and for each job that has finished
 # once a second more: hundreds of jobs later that takes half a core. A limit that the command line sets is kept.
 onstart:

@@ -126,6 +126,11 @@ DOCUMENTS = f"<run>/text/{config['text']['source']}.parquet"
 LANGUAGE_MODEL = config["language_model"]["path"] if config["language_model"]["source"] == "path" else "<run>/lm"
 # A model that was not made here is tried out before text is tokenized for it.
 CHECKED_MODEL = [] if config["language_model"]["source"] == "train" else "<run>/language_model.json"
+FETCHED = [
+    *(["<run>/lm"] if config["language_model"]["source"] == "hub" else []),
+    *([DOCUMENTS] if config["text"]["source"] == "hub" else []),
+    *(f"<run>/labelled/rows/{dataset}.parquet" for dataset in FETCHED_DATASETS),
+]
 TOKENIZER = "<run>/tokenizer" if config["language_model"]["source"] == "train" else LANGUAGE_MODEL
 
 

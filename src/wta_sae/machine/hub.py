@@ -13,6 +13,7 @@ from typing import Literal, TypeVar
 
 from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import HTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+from huggingface_hub.utils import parse_ratelimit_headers
 
 from wta_sae.base.errors import PassingError, UserError, first_line
 from wta_sae.base.given import given
@@ -21,15 +22,18 @@ from wta_sae.machine.files import resuming, write_json
 
 MODEL_FILES = ["*.safetensors", "*.json", "merges.txt", "vocab.txt"]
 WAITS = (1, 4, 15, 60)  # seconds before each further attempt
-HUB_ERRORS = (HTTPError, OSError, ValueError, RuntimeError)  # the last is how hf_xet reports whatever goes wrong
+HUB_ERRORS = (HTTPError, OSError, ValueError, RuntimeError)
 PASSING_ERRORS = (HTTPError, ConnectionError, TimeoutError, LocalEntryNotFoundError)  # unless the hub says that it is final
 PASSING_STATUSES = (408, 429, 500, 502, 503, 504)
+
+# Of the library's two ways to move a file, the plain one goes on in its middle after a fault, and names faults by their kind.
+constants.HF_HUB_DISABLE_XET = True
 
 Result = TypeVar("Result")
 
 
 def fetch_model(name: str, revision: str, directory: Path) -> None:
-    """Downloads a model into `directory`; a download that was interrupted goes on where it was.
+    """Downloads a model into `directory`; a download that was interrupted goes on with the files that it lacks.
 
     Raises PassingError where the hub is out of reach, saying what to place where instead, and UserError for a model without
     safetensors.
@@ -51,7 +55,8 @@ def fetch_model(name: str, revision: str, directory: Path) -> None:
 
 def commit_of(kind: Literal["model", "dataset"], name: str, revision: str) -> str:
     """The commit that a branch or tag is at. Raises one of HUB_ERRORS where the hub does not say."""
-    found = retrying(lambda: HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=30))
+    timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT
+    found = retrying(lambda: HfApi().repo_info(name, repo_type=kind, revision=revision, timeout=timeout))
     return given(found.sha, f"the commit of {name} at revision {revision}")
 
 
@@ -81,10 +86,21 @@ def may_pass(error: Exception) -> bool:
 
 
 def wait_after(error: Exception, waits: Iterator[float]) -> None:
-    """Waits before another attempt. Raises `error` where it is final, and where no attempt is left."""
+    """Waits before another attempt, as long as the hub asks. Raises `error` where it is final or no attempt is left."""
     offline = isinstance(error, OfflineModeIsEnabled) or constants.HF_HUB_OFFLINE
     seconds = None if offline or not may_pass(error) else next(waits, None)
     if seconds is None:
         raise error
+    seconds = max(seconds, asked_to_wait(error))
     print(f"{first_line(error)}; trying again in {seconds} s", file=sys.stderr)
     time.sleep(seconds)
+
+
+def asked_to_wait(error: Exception) -> float:
+    """Seconds until the hub wants to be asked again, where its answer says so; else 0."""
+    headers = getattr(getattr(error, "response", None), "headers", {})
+    limit = parse_ratelimit_headers(headers)
+    if limit is not None and limit.remaining == 0:
+        return limit.reset_in_seconds + 1  # which is rounded
+    after = headers.get("Retry-After", "")
+    return float(after) if after.isdigit() else 0
