@@ -73,6 +73,8 @@ rule fetched:
 onstart:
     if workflow.is_main_process and not (BUNDLE or workflow.touch):
         announce()
+    if runs_on_slurm():
+        fail_preempted_jobs()
     limit = workflow.scheduler.job_rate_limiter
     if limit and (limit.max_jobs, limit.timespan) == (100, 1):
         workflow.scheduler.job_rate_limiter = None

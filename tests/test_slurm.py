@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from workflow import BASES, ROOT, RULES, by_hand, new_checkout, resources_of_jobs, variables_of
+from workflow import BASES, ROOT, RULES, by_hand, new_checkout, resources_of_jobs, snakemake, variables_of
 
 
 def test_the_profile_holds_for_every_rule_that_wants_a_gpu(tmp_path):
@@ -40,8 +40,7 @@ def test_every_submitted_job_asks_for_more_at_each_retry():
     for name, body in submitted.items():
         while "resources:" not in body:
             body = RULES[name := BASES[name]]
-        for resource in ("mem_mb", "runtime"):
-            assert re.search(rf"^ +{resource}=growing\(.+\),$", body, re.MULTILINE), (name, resource)
+        assert re.search(r"^ +\*\*growing\(mem_mb=.+, runtime=.+\),$", body, re.MULTILINE), name
 
 
 NODE = ROOT / "tests/slurm/one_node.sh"
@@ -65,10 +64,11 @@ def one_node(tmp_path_factory):
         subprocess.run([NODE, "stop", directory], check=True)
 
 
-def through_slurm(checkout, target, *configs, options=()):
+def through_slurm(checkout, targets, *configs, options=()):
     """The finished process of `snakemake --profile slurm` on the tiny config; it looks early whether a job has ended."""
     soon = ("--slurm-init-seconds-before-status-checks", "3")
-    command = ("snakemake", "--profile", "slurm", *soon, *options, "--configfile", "tests/tiny.yaml", *configs, "--", target)
+    targets = [targets] if isinstance(targets, str) else targets
+    command = ("snakemake", "--profile", "slurm", *soon, *options, "--configfile", "tests/tiny.yaml", *configs, "--", *targets)
     return by_hand(checkout, "timeout", "-k", "5", LIMIT, *command)
 
 
@@ -113,33 +113,156 @@ def test_a_job_that_is_refused_shows_its_log_and_its_retry_ends_at_once_with_the
     assert not (checkout / "results/tiny/sae/batch_topk-k4").exists()
 
 
-@pytest.mark.slow
-def test_a_training_job_that_is_cancelled_goes_on_from_its_checkpoint(checkout):
+LONG = "results/tiny/sae/topk-k8"  # trained for some seconds with long.yaml
+
+
+@pytest.fixture(scope="module")
+def undisturbed(checkout):
+    """The files of LONG, trained without Slurm and left alone."""
     (checkout / "long.yaml").write_text("training: {epochs: 60}")
-    log = checkout / "results/tiny/logs/train_sae/topk-k8.log"
-    cancelled = []
-
-    def cancel_once_training():
-        while not (log.exists() and "training topk-k8: 0.00/4.69k" in log.read_text()):
-            time.sleep(0.1)
-        time.sleep(1)
-        job = jobs_of("train_sae")[-1]
-        subprocess.run(["scancel", job["JobId"]], check=True)
-        cancelled.append(job["JobId"])
-
-    threading.Thread(target=cancel_once_training, daemon=True).start()
-    process = through_slurm(checkout, "results/tiny/sae/topk-k8", "long.yaml")
+    process = snakemake(checkout, LONG, "--configfile", "tests/tiny.yaml", "long.yaml")
     assert process.returncode == 0, process.stdout + process.stderr
-    *_, first, second = jobs_of("train_sae")
-    assert [first["JobId"]] == cancelled
+    return files_of(checkout / LONG)
+
+
+def files_of(sae):
+    return {path.name: path.read_bytes() for path in sae.glob("*.safetensors")}
+
+
+def disturbed(checkout, disturb, options=()):
+    """What came of LONG when `disturb(id of its job)` was called half-way: the process, its jobs, the steps they began at."""
+    log = checkout / "results/tiny/logs/train_sae/topk-k8.log"
+    shutil.rmtree(checkout / LONG, ignore_errors=True)
+    log.unlink(missing_ok=True)
+    before = len(jobs_of("train_sae"))
+    errors = []
+
+    def disturb_once_training():
+        try:
+            eventually(lambda: log.exists() and "training topk-k8: 0.00/4.69k" in log.read_text())
+            time.sleep(1)
+            disturb(jobs_of("train_sae")[-1]["JobId"])
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=disturb_once_training, daemon=True)
+    thread.start()
+    process = through_slurm(checkout, LONG, "long.yaml", options=options)
+    thread.join()
+    assert (process.returncode, errors) == (0, []), process.stdout + process.stderr
+    assert not list((checkout / "results/tiny/sae").glob(".*"))
+    return process, jobs_of("train_sae")[before:], re.findall(r"training topk-k8: (\S+)/4.69k \[00:00<", log.read_text())
+
+
+def eventually(holds, seconds=120):
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def slurm(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def state_of_job(job):
+    return slurm("squeue", "--noheader", "--states=all", "--format=%T", "--jobs", job).strip()
+
+
+def let_it_have_its_turn(job):
+    """Slurm has a job that it took back wait for two minutes before it may start again."""
+    eventually(lambda: state_of_job(job) == "PENDING")
+    slurm("scontrol", "update", f"JobId={job}", "StartTime=now")
+
+
+@pytest.mark.slow
+def test_a_training_job_that_is_cancelled_goes_on_from_its_checkpoint(checkout, undisturbed):
+    process, (first, second), (start,) = disturbed(checkout, lambda job: slurm("scancel", job))
     assert (first["JobState"], second["JobState"]) == ("CANCELLED", "COMPLETED")
-    assert (first["MinMemoryNode"], second["MinMemoryNode"]) == ("4000M", "8000M")  # it might have been too little
+    # It might have had too little: its successor has more, of time as much as the partition gives.
+    assert [(job["MinMemoryNode"], job["TimeLimit"]) for job in (first, second)] == [
+        ("4000M", "04:00:00"),
+        ("8000M", "05:00:00"),
+    ]
     # Its shell waited for the stage, which Slurm would else kill at its last act.
     assert "returned non-zero exit status 143" in process.stderr
-    (start,) = re.findall(r"training topk-k8: (\S+)/4.69k \[00:00<", log.read_text())
     assert start != "0.00"
-    assert (checkout / "results/tiny/sae/topk-k8/sae_weights.safetensors").exists()
-    assert not list((checkout / "results/tiny/sae").glob(".*"))
+    assert files_of(checkout / LONG) == undisturbed
+
+
+def requeue(job):
+    slurm("scontrol", "requeue", job)
+    let_it_have_its_turn(job)
+
+
+def preempt(job):
+    slurm("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=true")
+    let_it_have_its_turn(job)
+
+
+def lose_the_node(job):
+    node = slurm("sinfo", "--noheader", "--format=%n").split()[0]
+    slurm("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=test")  # until Slurm hears of it again
+    eventually(lambda: subprocess.run(["pgrep", "-x", "slurmstepd"], capture_output=True, check=False).returncode == 1)
+    let_it_have_its_turn(job)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("disturb", [requeue, preempt, lose_the_node])
+def test_a_training_job_that_slurm_takes_back_goes_on_in_its_next_turn(checkout, undisturbed, disturb):
+    _, (job,), (start,) = disturbed(checkout, disturb)
+    assert (job["JobState"], job["Restarts"]) == ("COMPLETED", "1")
+    assert start != "0.00"
+    assert files_of(checkout / LONG) == undisturbed
+
+
+@pytest.mark.slow
+def test_a_training_job_that_is_suspended_goes_on(checkout, undisturbed):
+    def suspend(job):
+        slurm("scontrol", "suspend", job)
+        eventually(lambda: state_of_job(job) == "SUSPENDED")
+        time.sleep(10)  # while Snakemake looks what it does
+        slurm("scontrol", "resume", job)
+
+    _, (job,), starts = disturbed(checkout, suspend)
+    assert (job["JobState"], job["Restarts"], starts) == ("COMPLETED", "0", ["0.00"])
+    assert files_of(checkout / LONG) == undisturbed
+
+
+@pytest.mark.slow
+def test_a_training_job_that_is_preempted_for_good_goes_on_as_another(checkout, undisturbed):
+    def preempt_for_good(job):
+        slurm("sbatch", "--partition=urgent", "--exclusive", "--output=/dev/null", "--wrap=true")
+        eventually(lambda: state_of_job(job) == "PREEMPTED")
+
+    spare = ("--set-resources", "gpu_rules:slurm_partition=spare")
+    _, (first, second), (start,) = disturbed(checkout, preempt_for_good, options=spare)
+    assert (first["JobState"], second["JobState"]) == ("PREEMPTED", "COMPLETED")
+    assert start != "0.00"
+    assert files_of(checkout / LONG) == undisturbed
+
+
+@pytest.mark.slow
+def test_jobs_of_an_array_are_each_its_own(checkout):
+    """One of three is cancelled, and submitted again."""
+    saes = [f"results/tiny/sae/{name}" for name in ("batch_topk-k4", "batch_topk-k8", "wta-k5")]
+    cancelled = []
+
+    def cancel_one():
+        eventually(lambda: any(job["JobState"] == "RUNNING" and "ArrayJobId" in job for job in jobs_of("train_sae")))
+        job = next(job for job in jobs_of("train_sae") if job["JobState"] == "RUNNING")
+        slurm("scancel", job["JobId"])
+        cancelled.append(job["JobId"])
+
+    thread = threading.Thread(target=cancel_one, daemon=True)
+    thread.start()
+    process = through_slurm(checkout, saes, options=("--slurm-array-jobs", "train_sae"))
+    thread.join()
+    assert process.returncode == 0, process.stdout + process.stderr
+    assert len(cancelled) == 1
+    assert all((checkout / sae / "sae_weights.safetensors").exists() for sae in saes)
+    of_the_array = [job for job in jobs_of("train_sae") if "ArrayTaskId" in job]
+    assert sorted(job["JobState"] for job in of_the_array) == ["CANCELLED", "COMPLETED", "COMPLETED"]
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from wta_sae.base.ending import end
 from wta_sae.base.errors import PassingError, UserError
 from wta_sae.base.ownership import owning
 from wta_sae.base.progress import TERMINAL_VARIABLE, name_job
@@ -94,7 +95,7 @@ def main(argv: list[str]) -> int:
     module.add_arguments(parser)
     arguments = parser.parse_args(rest)
     # A terminated job (a cluster's time limit) cleans up as a failed one does.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signal.signal(signal.SIGTERM, lambda number, _frame: end(number))
     outputs = outputs_of(vars(arguments))
     try:
         if (line := refusal(outputs)) is not None:

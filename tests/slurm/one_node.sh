@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A Slurm of one node on this machine, with a GPU in name only, to run the workflow on it in tests. As root, with Debian's
+# A Slurm of one node on this machine, with a GPU in name only and partitions that preempt, to run the workflow on it in tests. As root, with Debian's
 # packages slurmctld, slurmd, slurm-client and munge:
 #   tests/slurm/one_node.sh start DIR   configuration, state, logs and process ids go to DIR; returns when the node is ready
 #   tests/slurm/one_node.sh stop DIR    cancels its jobs and stops its daemons
@@ -47,10 +47,14 @@ SelectTypeParameters=CR_Core_Memory
 AccountingStorageType=accounting_storage/none
 MinJobAge=3600
 SlurmdParameters=config_overrides
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 GresTypes=gpu
-NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=16000 Gres=gpu:1
+NodeName=$host NodeAddr=127.0.0.1 CPUs=$(nproc) RealMemory=9000 Gres=gpu:1
 PartitionName=cpu Nodes=$host Default=YES
-PartitionName=gpu Nodes=$host
+PartitionName=gpu Nodes=$host MaxTime=05:00:00
+PartitionName=spare Nodes=$host PreemptMode=CANCEL
+PartitionName=urgent Nodes=$host PriorityTier=10
 EOF
     echo "NodeName=$host Name=gpu File=/dev/null" >"$dir/gres.conf"
     echo "CgroupPlugin=cgroup/v1" >"$dir/cgroup.conf" # without it slurmd asks a systemd that a container lacks
@@ -93,8 +97,8 @@ stop() {
         kill "$pid"
         wait_until 10 has_ended "$pid" || kill -KILL "$pid"
     done
-    for pid in $(pgrep -x slurmstepd); do # of a job that Slurm could not end
-        if grep -qzxF "SLURM_CONF=$SLURM_CONF" "/proc/$pid/environ"; then kill -KILL "$pid"; fi
+    for pid in $(pgrep .); do # of a job that Slurm could not end, or forgot when it lost the node
+        if grep -qszxF "SLURM_CONF=$SLURM_CONF" "/proc/$pid/environ"; then kill -KILL "$pid" 2>/dev/null || true; fi
     done
     rm $link
 }

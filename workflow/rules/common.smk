@@ -12,6 +12,8 @@ from wta_sae.base.errors import UserError
 from wta_sae.base.gpus import visible_gpus
 from wta_sae.base.job_logs import OwnLogs, shorten_jobs
 from wta_sae.base.refusals import FOLDER_VARIABLE, refusal
+from wta_sae.base.slurm_limits import PartitionLimits, partition_limits
+from wta_sae.base.slurm_preemption import fail_preempted_jobs
 from wta_sae.forecast.announcement import announcement
 from wta_sae.forecast.forecast import Forecast
 from wta_sae.forecast.machine_limits import a_cluster, this_machine
@@ -149,20 +151,46 @@ wildcard_constraints:
     collection=one_of(PLAN.collections),
 
 
-def growing(amount):
-    """A resource of which each retry asks for more: a job stopped for its memory or its time then gets further.
+def growing(**amounts):
+    """Resources of which each retry asks for more: a job stopped for its memory or its time then gets further.
 
-    Not the retry of a job that was refused for its input, for which no memory is enough.
+    For no more than its Slurm partition has. Nor does the retry of a job that was refused for its input, for which nothing is
+    enough.
     """
 
-    def asked_for(wildcards, attempt, rulename):
-        if attempt == 1:
-            return amount
-        outputs = workflow.get_rule(rulename).expand_output(wildcards)[0]
-        refused = refusal([*outputs, *map(os.path.dirname, outputs)])  # of a folder, the output may be the file that tells it
-        return amount if refused else amount * attempt
+    def asked_for(name, amount):
+        def value(wildcards, **given):
+            attempt, rule = given["attempt"], workflow.get_rule(given["rulename"])
+            times = 1 if attempt == 1 or was_refused(rule, wildcards) else attempt
+            return min(amount * times, getattr(limits_of(rule, wildcards, given), name))
 
-    return asked_for
+        return value
+
+    return {name: asked_for(name, amount) for name, amount in amounts.items()}
+
+
+def was_refused(rule, wildcards):
+    outputs = rule.expand_output(wildcards)[0]
+    return refusal([*outputs, *map(os.path.dirname, outputs)])  # of a folder, the output may be the file that tells it
+
+
+def runs_on_slurm():
+    """Whether this Snakemake submits jobs to Slurm; that of a job does not, nor a dry run."""
+    return workflow.is_main_process and workflow.executor_plugin and workflow.executor_plugin.name == "slurm"
+
+
+def limits_of(rule, wildcards, given):
+    """What a rule's job may ask for: where no partition is named, that of the default one.
+
+    given: what Snakemake gives a function for a resource, of which the partition may be one too.
+    """
+    if not runs_on_slurm():
+        return PartitionLimits()
+    partition = rule.resources.get("slurm_partition")
+    chosen_by_size = "SNAKEMAKE_SLURM_PARTITIONS" in os.environ or workflow.executor_settings.partition_config
+    if chosen_by_size and not partition:
+        return PartitionLimits()
+    return partition_limits(partition.evaluate(wildcards, **given).value if partition else None)
 
 
 def stage(name, options=None):

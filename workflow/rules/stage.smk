@@ -5,8 +5,7 @@ rule stage:
     conda:
         "../../envs/torch.yaml"
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(30),
+        **growing(mem_mb=4000, runtime=30),
     params:
         files=lambda wildcards, input, output: flags({**dict(input.items()), **dict(output.items())}),
     shell:
@@ -15,6 +14,5 @@ rule stage:
 
 use rule stage as gpu_stage with:
     resources:
-        mem_mb=growing(4000),
-        runtime=growing(240),
+        **growing(mem_mb=4000, runtime=240),
         gpu=1,

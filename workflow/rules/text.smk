@@ -73,8 +73,7 @@ use rule stage as tokenize with:
     priority: 1
     threads: THREADS
     resources:
-        mem_mb=growing(3000 + TOKENS_MB),
-        runtime=growing(60),
+        **growing(mem_mb=3000 + TOKENS_MB, runtime=60),
     params:
         **stage(
             "tokenize",

@@ -22,8 +22,7 @@ for name, saes in {"train_sae": ["{sae}"], **GROUPS}.items():
             "../../envs/torch.yaml"
         threads: 1
         resources:
-            mem_mb=growing(3000 + 1000 * len(saes)),
-            runtime=growing(240 * len(saes)),
+            **growing(mem_mb=3000 + 1000 * len(saes), runtime=240 * len(saes)),
             gpu=1,
             checkpoint_seconds=300,  # a resource, since no change of a resource makes Snakemake train again
         params:

@@ -12,6 +12,7 @@ from typing import Any
 
 from torch import Tensor
 
+from wta_sae.base.ending import SIGNALS, end
 from wta_sae.base.errors import UserError, first_line
 from wta_sae.machine.files import differing
 from wta_sae.machine.tensor_files import read_tensor_metadata, read_tensors, write_tensors
@@ -81,17 +82,18 @@ def stopping_at_leisure() -> Iterator[Callable[[Callable[[], None]], None]]:
     Yields a function that the job calls there: where a signal has come it runs the job's last act and ends the process.
     """
     received: list[int] = []
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     for number in handlers:
         signal.signal(number, lambda number, _frame: received.append(number))
 
     def stop_if_told(last_act: Callable[[], None]) -> None:
         if received:
             last_act()
-            sys.exit(128 + received[0])
+            end(received[0])
 
     try:
         yield stop_if_told
     finally:
         for number, handler in handlers.items():
-            signal.signal(number, handler)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # of a process that ends
+                signal.signal(number, handler)
