@@ -161,6 +161,24 @@ def test_a_job_that_slurm_put_on_another_node_takes_over(tmp_path, monkeypatch, 
     assert can_be_owned(tmp_path / "a") == ended
 
 
+@pytest.mark.parametrize(
+    ("variables", "number"),
+    [
+        ({}, ""),
+        ({"SLURM_JOB_ID": "16"}, "16"),
+        ({"SLURM_JOB_ID": "16", "SLURM_ARRAY_JOB_ID": "15", "SLURM_ARRAY_TASK_ID": "1"}, "15_1"),
+    ],
+    ids=["none", "a job", "one of an array"],
+)
+def test_a_lock_says_which_job_to_cancel(tmp_path, monkeypatch, variables, number):
+    for name in ("SLURM_JOB_ID", "SLURM_ARRAY_JOB_ID", "SLURM_ARRAY_TASK_ID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    with owning([tmp_path / "a"]):
+        assert json.loads(lock_path(tmp_path / "a").read_text())["slurm_job"] == number
+
+
 BEFORE_A_RESTART = replace(ELSEWHERE, host=os.uname().nodename)
 
 

@@ -244,22 +244,25 @@ def test_a_training_job_that_is_preempted_for_good_goes_on_as_another(checkout, 
 
 @pytest.mark.slow
 def test_jobs_of_an_array_are_each_its_own(checkout):
-    """One of three is cancelled, and submitted again."""
+    """One of three is cancelled, by the number that its lock file tells, and submitted again."""
+    (checkout / "long.yaml").write_text("training: {epochs: 60}")
     saes = [f"results/tiny/sae/{name}" for name in ("batch_topk-k4", "batch_topk-k8", "wta-k5")]
     cancelled = []
 
     def cancel_one():
-        eventually(lambda: any(job["JobState"] == "RUNNING" and "ArrayJobId" in job for job in jobs_of("train_sae")))
-        job = next(job for job in jobs_of("train_sae") if job["JobState"] == "RUNNING")
-        slurm("scancel", job["JobId"])
-        cancelled.append(job["JobId"])
+        eventually(lambda: list((checkout / "results/tiny/sae").glob(".*.lock")))
+        (lock,) = (checkout / "results/tiny/sae").glob(".*.lock")
+        eventually(lambda: lock.read_text().endswith("}\n"))
+        job = json.loads(lock.read_text())["slurm_job"]
+        slurm("scancel", job)
+        cancelled.append(job)
 
     thread = threading.Thread(target=cancel_one, daemon=True)
     thread.start()
-    process = through_slurm(checkout, saes, options=("--slurm-array-jobs", "train_sae"))
+    process = through_slurm(checkout, saes, "long.yaml", options=("--slurm-array-jobs", "train_sae"))
     thread.join()
     assert process.returncode == 0, process.stdout + process.stderr
-    assert len(cancelled) == 1
+    assert re.fullmatch(r"\d+_\d", cancelled[0])
     assert all((checkout / sae / "sae_weights.safetensors").exists() for sae in saes)
     of_the_array = [job for job in jobs_of("train_sae") if "ArrayTaskId" in job]
     assert sorted(job["JobState"] for job in of_the_array) == ["CANCELLED", "COMPLETED", "COMPLETED"]

@@ -1,11 +1,15 @@
-"""What is made of Slurm's answers: the limits of a partition, and jobs that it has preempted for good."""
+"""What is made of what Slurm and its executor say: a partition's limits, jobs that are preempted for good, jobs of arrays."""
 
 import asyncio
+import base64
+import json
 import math
 import os
+import zlib
 
 import pytest
 
+from wta_sae.base.slurm_arrays import own_command
 from wta_sae.base.slurm_limits import PartitionLimits, minutes, partition_limits
 from wta_sae.base.slurm_preemption import fail_preempted_jobs, failing_preempted
 
@@ -88,3 +92,16 @@ def test_the_executor_asks_by_the_function_that_is_replaced(monkeypatch):
     fail_preempted_jobs()
     assert executor.query_job_status is not before
     assert "query_job_status" in executor.Executor.check_active_jobs.__code__.co_names
+
+
+@pytest.mark.parametrize("with_value", [lambda option, value: [f"{option}={value}"], lambda option, value: [option, value]])
+@pytest.mark.parametrize(
+    ("number", "expected"), [("1", None), ("2", "snakemake 'of the second'"), ("3", "snakemake third"), (None, None)]
+)
+def test_a_job_of_an_array_has_its_own_command(with_value, number, expected):
+    commands = {"2": "snakemake 'of the second'", "3": "snakemake third"}  # the first one's is what runs
+    compressed = {index: zlib.compress(command.encode(), level=9).hex() for index, command in commands.items()}
+    value = base64.b64encode(json.dumps(compressed).encode()).decode()
+    arguments = ["--target-jobs", "first", *with_value("--slurm-jobstep-array-execs", value), "--cores", "all"]
+    assert own_command(arguments, {"SLURM_ARRAY_TASK_ID": number} if number else {}) == expected
+    assert own_command(["--target-jobs", "first"], {"SLURM_ARRAY_TASK_ID": "2"}) is None

@@ -12,6 +12,7 @@ from wta_sae.base.errors import UserError
 from wta_sae.base.gpus import visible_gpus
 from wta_sae.base.job_logs import OwnLogs, shorten_jobs
 from wta_sae.base.refusals import FOLDER_VARIABLE, refusal
+from wta_sae.base.slurm_arrays import take_own_command
 from wta_sae.base.slurm_limits import PartitionLimits, partition_limits
 from wta_sae.base.slurm_preemption import fail_preempted_jobs
 from wta_sae.forecast.announcement import announcement
@@ -45,6 +46,8 @@ from wta_sae.plan.saes import FOREIGN_FILES
 from wta_sae.plan.synthetic import world_options
 from wta_sae.variants.loading import rule_module
 from wta_sae.variants.registry import VARIANTS
+
+take_own_command(sys.argv[1:])
 
 # Of this file, for `workflow.basedir` is workflow/ where the catalog's Snakefile is run.
 REPOSITORY = Path(str(workflow.current_basedir)).parents[1]

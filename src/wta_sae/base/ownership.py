@@ -157,9 +157,15 @@ def _this_process() -> Owner:
         boot=boot,
         process=os.getpid(),
         since=datetime.now().astimezone().isoformat(sep=" ", timespec="seconds"),
-        slurm_job=os.environ.get("SLURM_JOB_ID", ""),
+        slurm_job=_slurm_job(),
         slurm_restarts=os.environ.get("SLURM_RESTART_COUNT", ""),
     )
+
+
+def _slurm_job() -> str:
+    """The job's number as scancel takes it: of one of an array, the array's and its own in it."""
+    array, own = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{own}" if array and own else os.environ.get("SLURM_JOB_ID", "")
 
 
 def _let_go() -> None:
