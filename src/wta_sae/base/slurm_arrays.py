@@ -1,8 +1,8 @@
 """Jobs of a Slurm array, each its own.
 
 Snakemake's Slurm executor (2.8, its jobstep 0.6) starts every job of an array inside the Snakemake of the first one, which then
-looks for the first one's output: where that failed, or takes a minute longer, the others count as failed, and what they have made
-is removed. Here a job's own command takes the place of that Snakemake, before it does anything.
+looks for the first one's output: where that failed, or takes a minute longer, the others count as failed, and what they made is
+removed. Here a job's own command takes the place of that Snakemake, before it does anything.
 """
 
 import argparse
