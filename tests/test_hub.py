@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -112,15 +113,9 @@ def test_a_model_is_whole_whatever_befalls_the_hub(repositories, tmp_path, fault
 
 
 def test_the_hub_is_asked_again_when_it_wants_to_be():
-    class Answer:
-        status_code = 429
-
-        def __init__(self, headers):
-            self.headers = headers
-
     class RefusalError(ConnectionError):
         def __init__(self, headers):
-            self.response = Answer(headers)
+            self.response = SimpleNamespace(headers=headers)
 
     assert hub.asked_to_wait(RefusalError({"RateLimit": '"api";r=0;t=270'})) == 271
     assert hub.asked_to_wait(RefusalError({"RateLimit": '"api";r=12;t=270'})) == 0  # another reason

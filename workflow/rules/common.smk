@@ -47,6 +47,7 @@ from wta_sae.plan.synthetic import world_options
 from wta_sae.variants.loading import rule_module
 from wta_sae.variants.registry import VARIANTS
 
+# In a Slurm array this Snakemake may be another job's: then it gives way, before it has done anything.
 take_own_command(sys.argv[1:])
 
 # Of this file, for `workflow.basedir` is workflow/ where the catalog's Snakefile is run.
@@ -157,8 +158,8 @@ wildcard_constraints:
 def growing(**amounts):
     """Resources of which each retry asks for more: a job stopped for its memory or its time then gets further.
 
-    For no more than its Slurm partition has. Nor does the retry of a job that was refused for its input, for which nothing is
-    enough.
+    None asks for more than its Slurm partition has, nor the retry of a job that was refused for its input, for which no amount
+    is enough.
     """
 
     def asked_for(name, amount):
@@ -173,6 +174,7 @@ def growing(**amounts):
 
 
 def was_refused(rule, wildcards):
+    """Whether a job was refused for its input before, in this run."""
     outputs = rule.expand_output(wildcards)[0]
     return refusal([*outputs, *map(os.path.dirname, outputs)])  # of a folder, the output may be the file that tells it
 
